@@ -8,9 +8,8 @@ import datetime as dt
 import re
 import unicodedata
 
-# Forms of address that registration desks append to a name; longest first, only after at least two syllables.
-HONORIFICS = ("어르신", "보호자", "환자", "선생", "님", "씨", "군", "양")
-_HONORIFIC = re.compile(r"^(\w{2,}?)(?:\s+(?:어르신|보호자|환자|선생|씨|군|양)님?|(?:어르신|보호자|환자|선생)?님)$")
+# Forms of address that registration desks append: after a space any of them, without one only those ending in 님.
+_HONORIFIC = re.compile(r"(?:\s+(?:어르신|보호자|환자|선생|씨|군|양)님?|\s*(?:어르신|보호자|환자|선생)?님)$")
 _BRACKETS = re.compile(r"[(\[（【].*?[)\]）】]")
 _NOT_LETTER = re.compile(r"[\W\d_]+")
 _DATE = re.compile(r"^(\d{4})\D*?(\d{1,2})\D*?(\d{1,2})\D*$")
@@ -25,10 +24,13 @@ def name(text: object) -> str | None:
     if not isinstance(text, str):
         return None
     plain = _BRACKETS.sub(" ", unicodedata.normalize("NFKC", text)).strip()
-    plain = re.sub(r"\s+", " ", plain)
-    found = _HONORIFIC.match(plain)
-    letters = _NOT_LETTER.sub("", found.group(1) if found else plain).upper()
+    bare = _letters(_HONORIFIC.sub("", plain))
+    letters = bare if len(bare) >= 2 else _letters(plain)
     return letters if len(letters) >= 2 else None
+
+
+def _letters(text: str) -> str:
+    return _NOT_LETTER.sub("", text).upper()
 
 
 def phone(text: object) -> str | None:
