@@ -1,0 +1,21 @@
+"""What every page knows: the site's face, the person in force, the navigation.
+
+A site says it by one setting, ``ANSIM_FACE = "module.function"``; the function takes the request and returns
+``(Face, Actor | None, [NavItem, …])``. Views may override each of the three names in their own context.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+
+def face(request: HttpRequest) -> dict[str, Any]:
+    who_speaks = getattr(settings, "ANSIM_FACE", None)
+    if who_speaks is None:
+        return {}
+    site, actor, navigation = import_string(who_speaks)(request)
+    return {"face": site, "actor": actor, "navigation": navigation}
