@@ -1,0 +1,1 @@
+"""Analyses: methods as pairs of a local and a combining function, and their figures."""

@@ -1,0 +1,1 @@
+"""Cohorts: the query document, its compiler to SQL, a slow reference engine, and the bounds of an agreement."""
