@@ -1,0 +1,51 @@
+"""Which roles one person may not hold in one case, as data, and a function that raises (DOMAIN: processor, user and
+adequacy reviewer apart; author and checker apart; key holder and payload holder apart; proposer and decider apart;
+an auditor reads only)."""
+
+from collections.abc import Iterable, Mapping
+
+from ansim.errors import N_, Problem
+
+READ_ONLY = "auditor"
+# (one role, the other, why)
+APART: tuple[tuple[str, str, str], ...] = (
+    ("operator", "user", "who pseudonymises does not use the data (P3)"),
+    ("operator", "adequacy-reviewer", "who pseudonymises does not judge it (P3)"),
+    ("user", "adequacy-reviewer", "who uses the data does not judge them (P3)"),
+    ("author", "output-checker", "nobody checks the own output"),
+    ("project-member", "output-checker", "a project does not check its own outputs"),
+    ("project-member", "export-reviewer", "a project does not review its own export (L4)"),
+    ("author", "senior-checker", "nobody settles a dispute about the own output"),
+    ("output-checker", "senior-checker", "a dispute is settled by a third person"),
+    ("key-custodian", "data-custodian", "linkage keys and payload stay apart (L6)"),
+    ("key-agency", "linker", "linkage keys and payload stay apart (L3, L6)"),
+    ("proposer", "decider", "nobody decides the own proposal"),
+    ("irb-enterer", "irb-confirmer", "two persons vouch for an outside decision"),
+)
+ROLES = tuple(dict.fromkeys(role for one, other, _ in APART for role in (one, other)))
+
+
+def clashes(role: str) -> dict[str, str]:
+    """The roles that may not go together with this one, and why."""
+    found = {other: why for one, other, why in APART if one == role}
+    found |= {one: why for one, other, why in APART if other == role}
+    if role == READ_ONLY:
+        return {other: "an auditor reads only" for other in ROLES}
+    return found | ({READ_ONLY: "an auditor reads only"} if role in ROLES else {})
+
+
+def require_apart(person: str, role: str, holders: Mapping[str, Iterable[str]]) -> None:
+    """Raise if the person, by taking the role, would hold two that must stay apart.
+
+    holders: role -> persons that hold it in this case."""
+    for other, why in clashes(role).items():
+        if person in holders.get(other, ()):
+            raise Problem(
+                "roles-not-apart",
+                N_("{person} is {other} in this case and cannot act as {role}: {why}."),
+                remedy=N_("Ask somebody else."),
+                person=person,
+                role=role,
+                other=other,
+                why=why,
+            )
