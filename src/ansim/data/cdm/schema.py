@@ -1,7 +1,6 @@
 """Tables and columns of the OMOP Common Data Model 5.4, as data.
 
-Source: OHDSI CommonDataModel 5.4 specification (tables, fields, keys; https://ohdsi.github.io/CommonDataModel/cdm54.html),
-kept beside this module as `omop_cdm_5_4.csv`. Three departures, all of storage only: integers are BIGINT, so that large
+Source: the OHDSI CommonDataModel 5.4 specification (https://ohdsi.github.io/CommonDataModel/cdm54.html), kept beside this module as `omop_cdm_5_4.csv`. Three departures, all of storage only: integers are BIGINT, so that large
 sources keep their own numbers; NUMERIC is DOUBLE; no constraint is enforced by the file, because real sources break them
 and `ansim.data.quality` has to see and report that.
 """
@@ -63,13 +62,17 @@ class Event:
 EVENTS = {
     event.kind: event
     for event in (
-        Event("condition", "condition_occurrence", "condition_concept_id", "condition_start_date", "condition_end_date"),
+        Event(
+            "condition", "condition_occurrence", "condition_concept_id", "condition_start_date", "condition_end_date"
+        ),
         Event("drug", "drug_exposure", "drug_concept_id", "drug_exposure_start_date", "drug_exposure_end_date"),
         Event("measurement", "measurement", "measurement_concept_id", "measurement_date", None, "value_as_number"),
         Event("procedure", "procedure_occurrence", "procedure_concept_id", "procedure_date", "procedure_end_date"),
         Event("observation", "observation", "observation_concept_id", "observation_date", None, "value_as_number"),
         Event("visit", "visit_occurrence", "visit_concept_id", "visit_start_date", "visit_end_date"),
-        Event("device", "device_exposure", "device_concept_id", "device_exposure_start_date", "device_exposure_end_date"),
+        Event(
+            "device", "device_exposure", "device_concept_id", "device_exposure_start_date", "device_exposure_end_date"
+        ),
         Event("death", "death", "cause_concept_id", "death_date", None),
     )
 }

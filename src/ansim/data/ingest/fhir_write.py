@@ -1,7 +1,8 @@
 """Write a CDM out as FHIR R4 bulk NDJSON: one file a resource type, one resource a line, set by set.
 
 Each resource carries its standard coding (SNOMED, RxNorm, LOINC, CVX …) where the concept table knows it, and the
-source code under the sender's own system beside it. What FHIR has no place for (periods, eras, costs, race) stays behind.
+source code under the sender's own system beside it. What has no plain place in FHIR (periods, eras, costs, race) stays
+behind.
 """
 
 from collections.abc import Callable
@@ -103,8 +104,8 @@ def _code(stem: str) -> str:
         "{'coding': list_filter([CASE WHEN c.system IS NOT NULL THEN "
         "{'system': c.system, 'code': c.concept_code, 'display': c.concept_name} END, "
         f"CASE WHEN {stem}_source_value IS NOT NULL THEN {{'system': '{LOCAL_SYSTEM}', "
-        f"'code': {stem}_source_value, 'display': NULL::VARCHAR}} END], lambda x: x IS NOT NULL), "
-        "'text': c.concept_name}"
+        f"'code': {stem}_source_value, 'display': {stem}_source_value}} END], lambda x: x IS NOT NULL), "
+        f"'text': CASE WHEN c.system IS NOT NULL THEN c.concept_name ELSE {stem}_source_value END}}"
     )
 
 
@@ -121,9 +122,9 @@ def _event(resource: str, table: str, stem: str, fields: str, where: str = "true
 def _observation(stem: str, category: str) -> str:
     high_low = (
         "CASE WHEN range_low IS NOT NULL OR range_high IS NOT NULL THEN "
-        f"[{{'low': {_bare('range_low')}, 'high': {_bare('range_high')}}}] END"
+        f"[json_merge_patch('{{}}', to_json({{'low': {_bare('range_low')}, 'high': {_bare('range_high')}}}))] END"
         if stem == "measurement"
-        else "NULL"
+        else "NULL::JSON[]"
     )
     string = "NULL" if stem == "measurement" else "value_as_string"
     return f"""'final' AS status, {_code(stem)} AS code, {_moment(stem)} AS "effectiveDateTime",

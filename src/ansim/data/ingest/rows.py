@@ -19,7 +19,8 @@ RENAMED = {
     "visit_detail_parent_id": "parent_visit_detail_id",
     "reveue_code_source_value": "revenue_code_source_value",
 }
-LINE, REASON, CONTENT = "_line", "_reason", "_content"
+LINE, REASON = "_line", "_reason"  # columns of the relation to load
+REFUSAL, CONTENT = "_refusal", "_content"  # columns of the staged rows
 STAGED = "temp.main.staged"
 
 
@@ -43,14 +44,14 @@ def load_rows(con: duckdb.DuckDBPyConnection, *, table: str, relation: str, file
     _stage(con, target, source, named, columns)
     renumbered = _renumber(con, target)
     con.execute(
-        f"INSERT INTO {REFUSED} SELECT ?, {LINE}, ?, {REASON}, {CONTENT} FROM {STAGED} WHERE {REASON} IS NOT NULL",
+        f"INSERT INTO {REFUSED} SELECT ?, {LINE}, ?, {REFUSAL}, {CONTENT} FROM {STAGED} WHERE {REFUSAL} IS NOT NULL",
         [file, table],
     )
     names = ", ".join(quoted(column.name) for column in columns)
     con.execute(
-        f"INSERT INTO {quoted(table)} ({names}) SELECT {names} FROM {STAGED} WHERE {REASON} IS NULL ORDER BY {LINE}"
+        f"INSERT INTO {quoted(table)} ({names}) SELECT {names} FROM {STAGED} WHERE {REFUSAL} IS NULL ORDER BY {LINE}"
     )
-    rows_in, refused = con.execute(f"SELECT count(*), count({REASON}) FROM {STAGED}").fetchall()[0]
+    rows_in, refused = con.execute(f"SELECT count(*), count({REFUSAL}) FROM {STAGED}").fetchall()[0]
     con.execute(f"DROP TABLE {STAGED}")
     ignored = tuple(sorted(set(named) - set(target.names) - {LINE, REASON}))
     return TableLoad(file, table, rows_in, rows_in - refused, refused, renumbered, ignored)
@@ -70,7 +71,8 @@ def _stage(
     ]
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {STAGED} AS SELECT {quoted(named[LINE])} AS {LINE}, "
-        f"coalesce({', '.join([*reasons, 'NULL::VARCHAR'])}) AS {REASON}, to_json(source) AS {CONTENT}, {values} "
+        f"coalesce({', '.join([*reasons, 'NULL::VARCHAR'])}) AS {REFUSAL}, "
+        f"CASE WHEN {REFUSAL} IS NOT NULL THEN to_json(source) END AS {CONTENT}, {values} "
         f"FROM ({source}) source"
     )
 
@@ -104,13 +106,13 @@ def _renumber(con: duckdb.DuckDBPyConnection, target: Table) -> int:
     if key is None or key not in {name for name, *_ in con.execute(f"DESCRIBE {STAGED}").fetchall()}:
         return 0
     again = (
-        f"SELECT rowid FROM {STAGED} s WHERE {REASON} IS NULL AND {quoted(key)} IS NOT NULL QUALIFY "
+        f"SELECT rowid FROM {STAGED} s WHERE {REFUSAL} IS NULL AND {quoted(key)} IS NOT NULL QUALIFY "
         f"row_number() OVER (PARTITION BY {quoted(key)} ORDER BY {LINE}, rowid) > 1 "
         f"OR EXISTS (SELECT 1 FROM {quoted(target.name)} t WHERE t.{quoted(key)} = s.{quoted(key)})"
     )
     if key in {"person_id", "concept_id"} or target.column(key).type != "BIGINT":
         con.execute(
-            f"UPDATE {STAGED} SET {REASON} = '{key} is used already: ' || {quoted(key)} WHERE rowid IN ({again})"
+            f"UPDATE {STAGED} SET {REFUSAL} = '{key} is used already: ' || {quoted(key)} WHERE rowid IN ({again})"
         )
         return 0
     con.execute(
