@@ -1,0 +1,76 @@
+"""The `ansim` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ansim.errors import Problem
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ansim (안심): safe utilisation of medical data.")
+console = Console()
+
+
+@app.command()
+def init(
+    kind: Annotated[str, typer.Argument(help="hub, holder, centre, keyagency or user")],
+    folder: Annotated[Path, typer.Argument(help="a new folder for the site")],
+    id: Annotated[str, typer.Option(help="the site's id in the directory")],
+    name: Annotated[str, typer.Option(help="the name people read")],
+    trust: Annotated[Path, typer.Option(help="the trust roots (JSON) that were compared out of band")],
+    hub_url: Annotated[str, typer.Option(help="the hub's address")] = "",
+    port: Annotated[int, typer.Option(help="where to listen")] = 8000,
+    transport: Annotated[str, typer.Option(help="http, or folder for a separated network")] = "http",
+    demo: Annotated[bool, typer.Option(help="a demo site: movable clock, demo roots only")] = False,
+) -> None:
+    """Make a site: its folder, keys and settings."""
+    import json
+
+    from ansim.sites.config import passphrase
+    from ansim.sites.init import make
+
+    keys = make(
+        folder, id=id, kind=kind, name={"ko": name, "en": name}, passphrase=passphrase(folder), port=port, demo=demo,
+        hub_url=hub_url, transport=transport, trust=json.loads(trust.read_text("utf-8")),
+    )  # fmt: skip
+    console.print(f"[bold]{folder}[/] is ready. Have these public keys entered into the site directory:")
+    console.print_json(data=keys)
+
+
+@app.command()
+def serve(folder: Annotated[Path, typer.Argument(help="a site's folder")]) -> None:
+    """Run a site until Ctrl-C."""
+    from ansim.sites.serve import serve as run
+
+    run(folder)
+
+
+@app.command()
+def courier(
+    folder: Annotated[Path, typer.Argument(help="the folder site")], hub_url: Annotated[str, typer.Argument()]
+) -> None:
+    """Carry a separated site's files to the hub and back, until stopped."""
+    import signal
+
+    from ansim.sites.exchange.courier import carry
+
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    try:
+        carry(folder, hub_url, stop=lambda: bool(stopped))
+    except KeyboardInterrupt:
+        pass
+
+
+def main() -> None:
+    try:
+        app()
+    except Problem as problem:
+        Console(stderr=True).print(f"[bold red]ansim:[/] {problem}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

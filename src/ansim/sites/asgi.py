@@ -1,0 +1,23 @@
+"""The site as an ASGI application; the worker starts with it."""
+
+import importlib
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ansim.sites.settings")
+
+import django
+
+django.setup()
+
+from django.core.asgi import get_asgi_application  # noqa: E402
+
+application = get_asgi_application()
+
+
+def load_kind() -> None:
+    """Import what this kind of site handles, so that its handlers, jobs and beats are known."""
+    from ansim.sites.config import site
+
+    importlib.import_module("ansim.sites.exchange.transport")
+    importlib.import_module("ansim.sites.exchange.witness")
+    importlib.import_module(f"ansim.sites.{site().kind}.handlers")

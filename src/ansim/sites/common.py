@@ -1,0 +1,74 @@
+"""Pages that every site has: health, the ledger, and the jobs that wait or failed."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext_lazy as _
+
+from ansim.sites import clock
+from ansim.sites.config import site
+from ansim.sites.exchange import witness
+from ansim.sites.pages import Done, Page, Section, act, page
+from ansim.sites.store.models import Checkpoint, Cosignature, Event, Job, LedgerHead
+from ansim.sites.web.parts import Code, Column, Fact, Table
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    """Ready when the database answers; says who this is and what time it has here."""
+    head = LedgerHead.objects.filter(id=1).first()
+    return JsonResponse(
+        {
+            "site": site().id, "kind": site().kind, "now": clock.iso(clock.now()), "ledger": head.size if head else 0,
+            "waiting": Job.objects.filter(state__in=["queued", "leased"]).count(),
+            "dead": Job.objects.filter(state="dead").count(),
+        }
+    )  # fmt: skip
+
+
+@page()
+def ledger_page(request: HttpRequest) -> Page:
+    """The newest entries of the ledger, and up to where others have witnessed it."""
+    head = LedgerHead.objects.filter(id=1).first()
+    size = head.size if head else 0
+    newest = Checkpoint.objects.order_by("-size").first()
+    cosigned = Cosignature.objects.order_by("-size").first()
+    witnessed = cosigned.size if cosigned else 0
+    witnesses = list(Cosignature.objects.filter(size=witnessed).values_list("witness", flat=True))
+    rows = Event.objects.order_by("-seq")[:200]
+    table = Table(
+        _("Newest entries"),
+        [Column(_("No."), number=True), Column(_("When")), Column(_("What")), Column(_("Of")), Column(_("By")), Column(_("Details"))],
+        [[e.seq, e.at[:19].replace("T", " "), Code(e.type), Code(e.stream, 40), e.actor, Code(e.data, 160)] for e in rows],
+    )  # fmt: skip
+    facts = [
+        Fact(_("Entries"), size),
+        Fact(_("Newest signed head"), newest.size if newest else 0),
+        Fact(_("Witnessed up to entry"), witnessed, note=_("Changes at or before it are found by the others.")),
+        Fact(_("Witnesses"), ", ".join(witnesses) or "–"),
+        Fact(_("Not yet witnessed"), size - witnessed),
+    ]
+    return Page(
+        _("Record ledger"),
+        [Section("", [facts]), Section(_("Entries"), [table])],
+        {"size": size, "head": newest.size if newest else 0, "witnessed": witnessed, "witnesses": witnesses,
+         "newest": [{"seq": e.seq, "type": e.type, "stream": e.stream, "actor": e.actor, "data": e.data} for e in rows]},
+        lead=_("Every act of this site, in order. Nothing is ever changed or taken out without others noticing."),
+    )  # fmt: skip
+
+
+@act("admin", "auditor", "coordinator", "steward", "room", "legal")
+def witness_now(request: HttpRequest) -> Done:
+    """Sign the present head and tell it to the witnesses at once."""
+    witness.tell()
+    return Done("/ledger/", _("The present head was told to the other sites."))
+
+
+@page("admin", "auditor", "steward", "room", "coordinator", "legal")
+def jobs_page(request: HttpRequest) -> Page:
+    """What waits to be done, and what failed for good."""
+    rows = Job.objects.exclude(state="done").order_by("state", "due")[:200]
+    table = Table(
+        _("Jobs"),
+        [Column(_("Job")), Column(_("State")), Column(_("Tries"), number=True), Column(_("Progress")), Column(_("Last error"))],
+        [[Code(job.kind), job.state, job.attempts, job.progress, job.error[:200]] for job in rows],
+    )
+    data = [{"kind": j.kind, "key": j.key, "state": j.state, "attempts": j.attempts, "error": j.error} for j in rows]
+    return Page(_("Jobs and messages"), [Section("", [table])], {"jobs": data})

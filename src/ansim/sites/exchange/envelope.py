@@ -1,0 +1,84 @@
+"""The envelope: who says what to whom, once, until when.
+
+A JWS (alg Ed25519; header kid and typ, which carries the protocol version) over the claims iss, aud, jti, iat, exp, seq, irt, sha256. The payload travels
+beside it and is bound by `sha256`: canonical JSON text, or a JWE for the receiver's eyes only.
+"""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ansim.documents import canonical
+from ansim.errors import N_, Problem
+from ansim.sites.exchange import signed
+from ansim.sites.exchange.notices import Directory
+
+VERSION = 1
+LIFETIME = timedelta(days=14)
+PREFIX = f"ansim-{VERSION}/"
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """An opened, verified envelope. `payload` is the JSON text or the JWE as it travelled."""
+
+    typ: str
+    iss: str
+    aud: str
+    jti: str
+    iat: datetime
+    exp: datetime
+    seq: int
+    irt: str
+    payload: str
+
+    @property
+    def sealed(self) -> bool:
+        return not self.payload.startswith(("{", "["))
+
+
+def write(
+    typ: str, payload: Any, *, iss: str, aud: str, kid: str, sign: signed.Sign, now: datetime, seq: int, irt: str = "", encrypt_to: dict | None = None
+) -> dict:  # fmt: skip
+    """An envelope as it travels: {"jws", "payload"}; encrypted when the receiver's key is given."""
+    content = canonical(payload)
+    text = signed.encrypt(content, encrypt_to) if encrypt_to else content.decode()
+    claims = {
+        "iss": iss, "aud": aud, "jti": secrets.token_hex(16), "iat": now.isoformat(), "exp": (now + LIFETIME).isoformat(),
+        "seq": seq, "irt": irt, "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }  # fmt: skip
+    header = {"kid": kid, "typ": PREFIX + typ}
+    return {"jws": signed.compact(header, canonical(claims), sign), "payload": text}
+
+
+def peek(wire: Any) -> dict:
+    """The claims as they stand, nothing verified: only for asking whose key to verify with."""
+    try:
+        return json.loads(signed.unb64(wire["jws"].split(".")[1]))
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        raise Problem("bad-envelope", N_("This is not an envelope.")) from error
+
+
+def read(wire: Any, *, directory: Directory, me: str, now: datetime, skew: timedelta) -> Envelope:
+    """The envelope, if a valid key of its sender signed it, it is for me, in time, and its payload is the one signed."""
+    head = signed.header(wire["jws"] if isinstance(wire, dict) else "")
+    sender = str(peek(wire).get("iss"))
+    if not str(head.get("typ", "")).startswith(PREFIX):
+        raise Problem("bad-envelope", N_("The envelope's version or type is not known here."))
+    _, body = signed.open_compact(wire["jws"], directory.key(sender, str(head.get("kid")), now))
+    claims = json.loads(body)
+    found = Envelope(
+        typ=head["typ"].removeprefix(PREFIX), iss=claims["iss"], aud=claims["aud"], jti=claims["jti"],
+        iat=datetime.fromisoformat(claims["iat"]), exp=datetime.fromisoformat(claims["exp"]),
+        seq=claims["seq"], irt=claims["irt"], payload=wire["payload"],
+    )  # fmt: skip
+    if hashlib.sha256(found.payload.encode()).hexdigest() != claims["sha256"]:
+        raise Problem("changed-payload", N_("The payload is not the one that {sender} signed."), sender=sender)
+    if found.aud != me:
+        raise Problem("wrong-receiver", N_("The envelope is for {aud}."), aud=found.aud)
+    if not found.iat - skew <= now <= found.exp + skew:
+        raise Problem("out-of-time", N_("The envelope of {iat} is not valid at {now}."), iat=claims["iat"], now=now.isoformat())
+    return found

@@ -1,0 +1,1 @@
+"""What this kind of site does when a message arrives."""

@@ -1,0 +1,5 @@
+urlpatterns: list = []
+
+
+def navigation(request):
+    return []

@@ -1,0 +1,141 @@
+"""The key process: it alone opens the site's keys, and does a few things with them for the web process.
+
+Requests are one JSON line each over a Unix socket in the site's folder; only processes of the same user (or root) are
+served. Secrets go in, results come out; no verb gives a private key or a project secret back.
+"""
+
+import base64
+import json
+import logging
+import os
+import socketserver
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jwe
+
+from ansim.errors import Problem
+from ansim.privacy.deid import keys as deid_keys
+from ansim.privacy.linkage import keys as linkage_keys
+from ansim.sites.keeper.keystore import Keystore, public
+
+log = logging.getLogger("ansim.keeper")
+RECEIVE = ["ECDH-ES+A256KW", "A256GCM"]
+
+
+class Verbs:
+    """What the key process does when asked; each method is a verb."""
+
+    def __init__(self, store: Keystore):
+        self._store = store
+        self._lock = threading.Lock()
+
+    def public(self) -> dict:
+        return {name: public(key) for name, key in self._store.keys.items()}
+
+    def add_key(self, name: str, use: str) -> dict:
+        with self._lock:
+            return self._store.add(name, use)
+
+    def sign(self, key: str, data: str) -> str:
+        private = self._store.private(key).private_key
+        if not isinstance(private, Ed25519PrivateKey):
+            raise TypeError(f"{key} does not sign")
+        return base64.b64encode(private.sign(base64.b64decode(data))).decode()
+
+    def decrypt(self, key: str, token: str) -> str:
+        found = jwe.decrypt_compact(token, self._store.private(key), algorithms=RECEIVE)
+        return base64.b64encode(found.plaintext or b"").decode()
+
+    def _secret(self, project: str) -> bytes:
+        with self._lock:
+            return self._store.project_secret(project)
+
+    def pseudonyms(self, project: str, ids: list) -> list[str]:
+        return [str(token) for token in deid_keys.pseudonyms(self._secret(project), ids)]
+
+    def shifts(self, project: str, ids: list, days: int) -> list[int]:
+        return [int(shift) for shift in deid_keys.date_shifts(self._secret(project), ids, days=days)]
+
+    def serials(self, project: str, ids: list) -> list[str]:
+        return [str(serial) for serial in deid_keys.serials(self._secret(project), ids)]
+
+    def salt_for(self, project: str, receiver: dict) -> str:
+        """The project's linkage salt, made at first use and encrypted to another applicant's public key."""
+        salt = self._secret(f"{project}.link")
+        return jwe.encrypt_compact({"alg": RECEIVE[0], "enc": RECEIVE[1]}, salt, _key(receiver), algorithms=RECEIVE)
+
+    def take_salt(self, project: str, key: str, token: str) -> None:
+        salt = jwe.decrypt_compact(token, self._store.private(key), algorithms=RECEIVE).plaintext or b""
+        with self._lock:
+            self._store.project_secret(f"{project}.link", given=salt)
+
+    def match_keys(self, project: str, rows: list[dict]) -> list[dict]:
+        return linkage_keys.match_keys(self._secret(f"{project}.link"), rows)
+
+    def node_secret(self, purpose: str) -> str:
+        """A lasting secret of this node for one purpose (release memory); it may be kept by the web process in memory."""
+        return self._secret(f"node.{purpose}").hex()
+
+    def destroy(self, project: str) -> None:
+        with self._lock:
+            self._store.destroy(project)
+            self._store.destroy(f"{project}.link")
+
+
+def _key(jwk: dict):
+    from joserfc.jwk import OKPKey
+
+    return OKPKey.import_key(jwk)
+
+
+def _peer_uid(connection) -> int:
+    credentials = connection.getsockopt(1, 17, struct.calcsize("3i"))  # SOL_SOCKET, SO_PEERCRED
+    return struct.unpack("3i", credentials)[1]
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: "_Server"
+
+    def handle(self) -> None:
+        if _peer_uid(self.connection) not in {0, os.getuid()}:
+            return
+        for line in self.rfile:
+            self.wfile.write(json.dumps(self._answer(line)).encode() + b"\n")
+
+    def _answer(self, line: bytes) -> dict:
+        try:
+            request = json.loads(line)
+            verb: Callable | None = None if request["verb"].startswith("_") else getattr(self.server.verbs, request["verb"], None)
+            if verb is None:
+                return {"error": {"code": "no-verb", "message": "no such verb"}}
+            return {"result": verb(**request.get("arguments", {}))}
+        except Problem as problem:
+            return {"error": problem.as_data()}
+        except Exception as error:  # the text could carry key material: only its kind goes out
+            log.warning("verb failed: %s", type(error).__name__)
+            return {"error": {"code": "keeper", "message": type(error).__name__}}
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    verbs: Verbs
+
+
+def serve(folder: Path, passphrase: bytes) -> None:
+    """Serve the keys in FOLDER/keys on FOLDER/keeper.sock until standard input closes (its parent is gone)."""
+    store = Keystore(folder / "keys", passphrase)
+    os.chdir(folder)  # a relative path: Unix socket names are limited to 107 bytes
+    Path("keeper.sock").unlink(missing_ok=True)
+    old = os.umask(0o177)
+    server = _Server("keeper.sock", _Handler)
+    os.umask(old)
+    server.verbs = Verbs(store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print("ready", flush=True)
+    sys.stdin.buffer.read()
+    server.shutdown()

@@ -1,0 +1,303 @@
+"""One surface for people and programs: every page is also JSON, every act also takes JSON.
+
+A view returns a `Page` (what it shows, as parts, and the same facts as `data`) or, for an act, `Done` (where to go and
+what was recorded). A request with `Accept: application/json` gets the data; a browser gets the page. So `ansim journey`,
+the client and the pages go through the same code and the same checks.
+"""
+
+import functools
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from ansim.errors import N_, Problem, Problems
+from ansim.sites import people
+from ansim.sites.web.forms import Form
+from ansim.sites.web.problems import problem_lines
+
+
+@dataclass(frozen=True)
+class FormPart:
+    """A form on a page: where it goes, what its button says. `danger` marks an act that cannot be undone."""
+
+    form: Form | None
+    url: str
+    submit: Any
+    values: Mapping[str, str] = field(default_factory=dict)
+    danger: bool = False
+    text: Any = ""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    moments: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Empty:
+    title: Any
+    text: Any = ""
+    action: Any = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    text: Any
+    tone: str = "info"
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs, or preformatted text (a log, a document) when `pre`."""
+
+    text: Any
+    pre: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it: lists of Fact, Table, Figure, Timeline, Progress, FormPart, Empty, Notice, Text."""
+
+    title: Any
+    items: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page. `data` is what a program gets; it names no more than the page shows."""
+
+    title: Any
+    sections: Sequence[Section] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    answer: Any = None
+    lead: Any = ""
+    over: Any = ""
+    trail: Sequence[Any] = ()
+    status: int = 200
+    template: str = "web/page.html"
+
+
+@dataclass(frozen=True)
+class Done:
+    """An act was recorded: where to go next, what to say, and what a program gets."""
+
+    to: str
+    message: Any = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("accept", "")
+
+
+def given(request: HttpRequest) -> dict[str, Any]:
+    """What was sent: form fields, or a JSON object. Lists stay lists for JSON; a form's repeated field becomes one too."""
+    if request.content_type == "application/json":
+        try:
+            body = json.loads(request.body or b"{}")
+        except ValueError as error:
+            raise Problem("bad-json", N_("The request is not JSON: {error}."), error=str(error)) from error
+        if not isinstance(body, dict):
+            raise Problem("bad-json", N_("The request is not a JSON object."))
+        return body
+    return {key: (values if len(values) > 1 else values[0]) for key, values in request.POST.lists() if key != "csrfmiddlewaretoken"}
+
+
+def needed(values: Mapping[str, Any], *names: str) -> list[Any]:
+    """These values, none of them missing or blank."""
+    missing = [name for name in names if values.get(name) in (None, "", [])]
+    if missing:
+        raise Problems([Problem("missing", N_("Please fill in this field."), where=name) for name in missing])
+    return [values[name] for name in names]
+
+
+def page(*roles: str, public: bool = False) -> Callable:
+    """A page that these roles may see (none named: anyone signed in; public: anyone)."""
+
+    def declare(view: Callable[..., Page | HttpResponse]) -> Callable[..., HttpResponse]:
+        @functools.wraps(view)
+        def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not public and (stop := _not_allowed(request, roles)):
+                return stop
+            found = view(request, *args, **kwargs)
+            return _show(request, found) if isinstance(found, Page) else found
+
+        return shown
+
+    return declare
+
+
+def act(*roles: str, step_up: bool = False) -> Callable:
+    """An act (POST) that these roles may do; step_up: only with a fresh proof of identity."""
+
+    def declare(view: Callable[..., Done | Page | HttpResponse]) -> Callable[..., HttpResponse]:
+        @functools.wraps(view)
+        def done(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method != "POST":
+                return HttpResponse(status=405, headers={"Allow": "POST"})
+            if stop := _not_allowed(request, roles):
+                return stop
+            if step_up and not people.stepped_up(request):
+                back = request.headers.get("referer", "/")
+                if wants_json(request):
+                    return JsonResponse({"code": "step-up", "message": gettext("Confirm that it is you.")}, status=403)
+                messages.info(request, gettext("Confirm that it is you, then do it again."))
+                return redirect(f"/step-up/?next={back}")
+            return _finish(request, view(request, *args, **kwargs))
+
+        return done
+
+    return declare
+
+
+def form_page(request: HttpRequest, form_class: type, title: Any, on_valid: Callable[[dict], Done], **context: Any) -> HttpResponse:
+    """A form on a page of its own; a wrong entry keeps what was typed and says how to mend it."""
+    initial = context.pop("initial", None)
+    if request.method != "POST":
+        return render(request, context.pop("template", "web/form.html"), {"title": title, "form": form_class(initial=initial), **context})
+    form = form_class(request.POST if request.content_type != "application/json" else _as_query(given(request)), request.FILES or None)
+    problem = None
+    if form.is_valid():
+        try:
+            return _finish(request, on_valid(form.cleaned_data))
+        except Problem as found:
+            problem = found
+    if wants_json(request):
+        errors = [{"where": name, "message": str(text)} for name, texts in form.errors.items() for text in texts]
+        return JsonResponse(problem.as_data() if problem else {"code": "problems", "problems": errors}, status=400)
+    template = context.pop("template", "web/form.html")
+    return render(request, template, {"title": title, "form": form, "problem": problem, **context}, status=422)
+
+
+def _as_query(values: dict) -> Any:
+    from django.http import QueryDict
+
+    query = QueryDict(mutable=True)
+    for key, value in values.items():
+        query.setlist(key, value if isinstance(value, list) else [value])
+    return query
+
+
+def _finish(request: HttpRequest, found: Done | Page | HttpResponse) -> HttpResponse:
+    if isinstance(found, Page):
+        return _show(request, found)
+    if isinstance(found, HttpResponse):
+        return found
+    if wants_json(request):
+        return JsonResponse({"to": found.to, "message": str(found.message), **found.data})
+    if found.message:
+        messages.success(request, found.message)
+    return redirect(found.to)
+
+
+def _show(request: HttpRequest, found: Page) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse(dict(found.data), status=found.status)
+    problem = request.session.pop("problem", None) if request.session.session_key else None
+    context = {name: getattr(found, name) for name in ("title", "sections", "answer", "lead", "over", "trail")}
+    return render(request, found.template, {**context, "problems": problem, **found.data}, status=found.status)
+
+
+def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | None:
+    if not request.user.is_authenticated:
+        if wants_json(request):
+            return JsonResponse({"code": "sign-in", "message": gettext("Sign in first.")}, status=401)
+        return redirect(f"/sign-in/?next={request.get_full_path()}")
+    if roles and not people.roles(request.user) & set(roles):
+        if wants_json(request):
+            return JsonResponse({"code": "not-allowed", "message": gettext("Your role does not allow this.")}, status=403)
+        return render(request, "403.html", {"title": _("Not allowed")}, status=403)
+    return None
+
+
+class ProblemMiddleware:
+    """A rule's refusal becomes words: JSON for programs, an error summary on the page one came from for people."""
+
+    def __init__(self, get_response: Callable):
+        self.get_response = get_response
+        import asyncio
+
+        self._is_async = asyncio.iscoroutinefunction(get_response)
+        if self._is_async:
+            from asgiref.sync import markcoroutinefunction
+
+            markcoroutinefunction(self)
+
+    sync_capable = async_capable = True
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, Problem):
+            return None
+        if wants_json(request):
+            return JsonResponse({**error.as_data(), "lines": problem_lines(error)}, status=400)
+        if request.method == "POST" and request.headers.get("referer"):
+            request.session["problem"] = problem_lines(error)
+            return redirect(request.headers["referer"])
+        return _show(request, Page(_("This cannot be done"), [Section("", [Notice(line["text"], "danger")]) for line in problem_lines(error)], status=400))
+
+
+def sign_in(request: HttpRequest) -> HttpResponse:
+    from django import forms
+    from django.contrib.auth import authenticate, login
+    from django.utils.http import url_has_allowed_host_and_scheme
+
+    class SignIn(Form):
+        username = forms.CharField(label=_("User name"), max_length=150)
+        password = forms.CharField(label=_("Password"), widget=forms.PasswordInput)
+
+    target = request.GET.get("next", "/")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
+        target = "/"
+
+    def on_valid(data: dict) -> Done:
+        user = authenticate(request, username=data["username"], password=data["password"])
+        if user is None:
+            raise Problem("sign-in", N_("The user name or the password is wrong."))
+        login(request, user)
+        request.session["stepped_up"] = time.time()
+        return Done(target, "", {"user": user.get_username(), "roles": sorted(people.roles(user))})
+
+    return form_page(request, SignIn, _("Sign in"), on_valid, template="web/sign_in.html")
+
+
+def sign_out(request: HttpRequest) -> HttpResponse:
+    from django.contrib.auth import logout
+
+    if request.method == "POST":
+        logout(request)
+    return redirect("/")
+
+
+def step_up(request: HttpRequest) -> HttpResponse:
+    """A fresh proof of identity before an act that binds others."""
+    from django import forms
+    from django.utils.http import url_has_allowed_host_and_scheme
+
+    if not request.user.is_authenticated:
+        return redirect("/sign-in/")
+
+    class StepUp(Form):
+        password = forms.CharField(label=_("Password"), widget=forms.PasswordInput)
+
+    target = request.GET.get("next", "/")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
+        target = "/"
+
+    def on_valid(data: dict) -> Done:
+        if not request.user.check_password(data["password"]):
+            raise Problem("sign-in", N_("The password is wrong."))
+        request.session["stepped_up"] = time.time()
+        return Done(target, _("Thank you. You can go on for ten minutes."))
+
+    return form_page(request, StepUp, _("Confirm that it is you"), on_valid, template="web/step_up.html", back=target)

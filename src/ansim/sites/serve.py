@@ -1,0 +1,56 @@
+"""Running a site: its key process, its database, its worker, its pages. Ctrl-C or SIGTERM stops it cleanly."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+
+def prepare(folder: Path) -> None:
+    """Django for this folder's site, its database up to date, its pairing's notices and first accounts taken in."""
+    os.environ["ANSIM_SITE"] = str(folder.resolve())
+    from ansim.sites import asgi
+
+    asgi.load_kind()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+    from ansim.sites import people
+    from ansim.sites.exchange import trust
+
+    trust.load_initial()
+    accounts = folder / "accounts.json"
+    if accounts.exists():
+        for account in json.loads(accounts.read_text("utf-8")):
+            people.add(**account)
+        accounts.unlink()
+
+
+def serve(folder: Path) -> None:
+    """Serve until stopped."""
+    import uvicorn
+
+    from ansim.sites.config import read
+    from ansim.sites.keeper import client
+
+    here = read(folder)
+    keeper = client.start(here.folder)
+    stop = threading.Event()
+    try:
+        prepare(here.folder)
+        from ansim.sites import asgi
+        from ansim.sites.store import worker
+
+        threads = worker.start(stop)
+        uvicorn.run(
+            asgi.application, host=here.host, port=here.port, log_level="warning", lifespan="off",
+            timeout_graceful_shutdown=2, access_log=False, server_header=False,
+        )  # fmt: skip
+        stop.set()
+        for thread in threads:
+            thread.join(0.2)
+    finally:
+        stop.set()
+        if keeper.stdin:
+            keeper.stdin.close()
+        keeper.wait(5)
