@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (pairs of texts read best side by side)
 """Sample contexts: what pages of the sites look like, with invented cases."""
 
 from __future__ import annotations

@@ -15,12 +15,14 @@ from django.utils.translation import gettext as _
 
 from ansim.sites.web.formats import language, number, percent, phrase
 
-WIDTH = 560  # of the plot in px; labels stand around it
+WIDTH = 520  # of the whole drawing in px: two stand side by side on a desk, one scrolls a little on a phone
 BAR = 30
-SCHEMES: dict[str, dict[str, str]] = {
-    "light": {"ink": "#1e2124", "quiet": "#464c53", "line": "#cdd1d5", "mark": "#256ef4", "second": "#0b2f7a", "pale": "#a9c4fb", "danger": "#c22c0d"},
-    "dark": {"ink": "#f1f3f5", "quiet": "#b6bec6", "line": "#40474e", "mark": "#6c9cf8", "second": "#c9dbff", "pale": "#2f58a8", "danger": "#ff9a82"},
-}  # fmt: skip
+INK = {
+    "light": ("#1e2124", "#464c53", "#cdd1d5", "#256ef4", "#0b2f7a", "#a9c4fb", "#c22c0d"),
+    "dark": ("#f1f3f5", "#b6bec6", "#40474e", "#6c9cf8", "#c9dbff", "#2f58a8", "#ff9a82"),
+}
+PARTS = ("ink", "quiet", "line", "mark", "second", "pale", "danger")
+SCHEMES = {scheme: dict(zip(PARTS, colours, strict=True)) for scheme, colours in INK.items()}
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,15 @@ class Chart:
         """JSON value that names the drawing: the same data give the same file."""
         return {"chart": 1, **asdict(self)}
 
-    @property
-    def outer_width(self) -> int:
-        return WIDTH + 180
 
-    @property
-    def outer_height(self) -> int:
-        return self.height + 70
-
-
-def _chart(kind: str, title: Any, rows: list[dict[str, Any]], height: int, words: dict[str, str] | None = None, **numbers: float) -> Chart:  # fmt: skip
+def _chart(
+    kind: str,
+    title: Any,
+    rows: list[dict[str, Any]],
+    height: int,
+    words: dict[str, str] | None = None,
+    **numbers: float,
+) -> Chart:
     return Chart(kind, phrase(title), rows, words or {}, numbers, height, language())
 
 
@@ -102,17 +103,21 @@ def _days(used: float, allowed: float) -> str:
 def class_sizes(title: Any, sizes: Sequence[tuple[str, int | None]], *, k: int, threshold: int = 10) -> Chart:
     """People by the size of their equivalence class, such as ("1", 12), ("2-4", 80); classes below k are marked."""
     rows = [
-        {"x": size, "y": people or 0, "label": _shown(people, threshold), "risk": int(size.split("-")[0].strip("+≥")) < k}
+        {"x": size, "y": people or 0, "label": _shown(people, threshold), "risk": _least(size) < k}
         for size, people in sizes
-    ]  # fmt: skip
+    ]
     words = {"x": _("Size of the equivalence class"), "y": _("People")}
     return _chart("columns", title, rows, 260, words, k=k)
+
+
+def _least(size: str) -> int:
+    return int(size.split("-")[0].strip("+≥"))
 
 
 def forest(title: Any, rows: Sequence[tuple[Any, float, float, float]], *, measure: Any, null: float = 1.0) -> Chart:
     """(label, estimate, lower, upper) on a logarithmic axis when the null value is 1."""
     drawn = [
-        {"name": phrase(name), "value": value, "low": low, "high": high, "label": f"{value:.2f} ({low:.2f}–{high:.2f})"}
+        {"name": f"{phrase(name)}  {value:.2f} ({low:.2f}–{high:.2f})", "value": value, "low": low, "high": high}
         for name, value, low, high in rows
     ]
     return _chart("forest", title, drawn, BAR * len(drawn), {"value": phrase(measure)}, null=null)
@@ -127,10 +132,21 @@ def draw(chart: Chart, *, scheme: str = "light") -> str:
 
 
 def _styled(layers: Any, chart: Chart, colours: dict[str, str]) -> dict[str, Any]:
-    font = "NanumBarunGothic, NanumGothic, 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
-    text = {"labelColor": colours["quiet"], "titleColor": colours["quiet"], "labelFontSize": 13, "titleFontSize": 13}
-    axis = {**text, "titleFontWeight": "normal", "gridColor": colours["line"], "domainColor": colours["line"], "tickColor": colours["line"], "labelLimit": 220, "titlePadding": 10}  # fmt: skip
-    styled = layers.properties(width=WIDTH, height=chart.height, background="transparent", padding=6)
+    font = "NanumGothic, NanumBarunGothic, 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
+    axis = {
+        "labelColor": colours["quiet"],
+        "titleColor": colours["quiet"],
+        "labelFontSize": 13,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+        "titlePadding": 10,
+        "labelLimit": 300,
+        "gridColor": colours["line"],
+        "domainColor": colours["line"],
+        "tickColor": colours["line"],
+    }
+    whole = {"type": "fit-x", "contains": "padding"}
+    styled = layers.properties(width=WIDTH, height=chart.height, background="transparent", padding=4, autosize=whole)
     styled = styled.configure(font=font).configure_axis(**axis).configure_view(stroke=None)
     spec: dict[str, Any] = styled.to_dict()
     spec["description"] = chart.title
@@ -160,18 +176,19 @@ def _pyramid(chart: Chart, colours: dict[str, str]) -> Any:
         y=alt.Y("band:O", sort=[row["band"] for row in reversed(chart.rows)], title=chart.words["band"]),
         x=alt.X(
             "people:Q",
-            title=f"← {chart.words['women']}   {chart.words['people']}   {chart.words['men']} →",
+            title=f"← {chart.words['women']} · {chart.words['people']} · {chart.words['men']} →",
             scale=alt.Scale(domain=[-most * 1.2, most * 1.2]),
             axis=alt.Axis(labelExpr="format(abs(datum.value), ',d')", tickCount=5),
         ),
     )
+    text: dict[str, Any] = {"fontSize": 13, "color": colours["ink"]}
     women, men = "datum.side == 'women'", "datum.side == 'men'"
     return alt.layer(
         base.transform_filter(women).mark_bar(color=colours["mark"], cornerRadiusEnd=3),
         base.transform_filter(men).mark_bar(color=colours["second"], cornerRadiusEnd=3),
-        base.transform_filter(women).mark_text(align="right", dx=-6, fontSize=13, color=colours["ink"]).encode(text="label:N"),
-        base.transform_filter(men).mark_text(align="left", dx=6, fontSize=13, color=colours["ink"]).encode(text="label:N"),
-    )  # fmt: skip
+        base.transform_filter(women).mark_text(align="right", dx=-6, **text).encode(text="label:N"),
+        base.transform_filter(men).mark_text(align="left", dx=6, **text).encode(text="label:N"),
+    )
 
 
 def _bars(chart: Chart, colours: dict[str, str]) -> Any:
@@ -209,16 +226,18 @@ def _forest(chart: Chart, colours: dict[str, str]) -> Any:
     import altair as alt
 
     null = chart.numbers["null"]
+    logarithmic = null == 1
     ends = [row[end] for row in chart.rows for end in ("low", "high")] + [null]
-    scale = alt.Scale(type="log" if null == 1 else "linear", domain=[min(ends), max(ends)], nice=True)
+    low, high = min(ends), max(ends)
+    domain = [low * 0.95, high * 1.05] if logarithmic else [low - (high - low) * 0.05, high + (high - low) * 0.05]
+    scale = alt.Scale(type="log" if logarithmic else "linear", domain=domain, nice=False)
     base = alt.Chart(alt.Data(values=chart.rows)).encode(y=alt.Y("name:N", sort=None, title=None))
-    x = alt.X("value:Q", title=chart.words["value"], scale=scale, axis=alt.Axis(tickCount=5, format="~g"))
+    x = alt.X("value:Q", title=chart.words["value"], scale=scale, axis=alt.Axis(tickCount=5, format="~g", grid=False))
     rule = alt.Chart(alt.Data(values=[{"null": null}])).mark_rule(color=colours["quiet"], strokeDash=[4, 4])
     return alt.layer(
         rule.encode(x=alt.X("null:Q", scale=scale)),
         base.mark_rule(color=colours["ink"], strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
         base.mark_point(filled=True, shape="square", size=90, color=colours["mark"], opacity=1).encode(x=x),
-        base.mark_text(align="left", fontSize=13, color=colours["ink"]).encode(text="label:N", x=alt.value(WIDTH + 12)),
     )
 
 

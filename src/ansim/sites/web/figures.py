@@ -31,7 +31,8 @@ def figure(chart: charts.Chart, table: Table | None = None, *, alt: Any = "", no
         if not path.exists():
             _write(path, charts.draw(chart, scheme=scheme))
     light, dark = (reverse("chart", args=[name, scheme]) for scheme in ("light", "dark"))
-    return Figure(chart.title, light, dark, alt or chart.title, table, note, chart.outer_width, chart.outer_height)
+    width, height = _size(folder() / f"{name}.light.svg")
+    return Figure(chart.title, light, dark, alt or chart.title, table, note, width, height)
 
 
 def folder() -> Path:
@@ -46,6 +47,16 @@ def drawing(request: HttpRequest, name: str, scheme: str) -> HttpResponse:
     response = HttpResponse(path.read_bytes(), content_type="image/svg+xml")
     response["Cache-Control"] = "private, max-age=86400, immutable"
     return response
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height in px from the head of the drawing, so that the page does not jump when it arrives."""
+    with path.open(encoding="utf-8") as file:
+        head = file.read(600)
+    width, height = (re.search(rf'\b{side}="([\d.]+)"', head) for side in ("width", "height"))
+    if width is None or height is None:
+        raise ValueError(f"{path} is no drawing with a size")
+    return round(float(width.group(1))), round(float(height.group(1)))
 
 
 def _write(path: Path, svg: str) -> None:

@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
+
+# Django's own words name the fault; ours say what to do. A message given to a field by its form stays.
+FILL, PICK, PICK_ANY = _("Fill this in."), _("Choose one."), _("Choose at least one.")
+TICK, DAY, WHOLE, FILE = (
+    _("Tick this box to go on."),
+    _("Enter a day that exists, as year-month-day, such as 2026-11-23."),
+    _("Enter a whole number."),
+    _("Choose a file."),
+)
 
 
 class Form(forms.Form):
@@ -13,6 +23,30 @@ class Form(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            standard = type(field).default_error_messages | forms.Field.default_error_messages
+            for code, words in advice(field).items():
+                if code not in field.error_messages or field.error_messages[code] == standard.get(code):
+                    field.error_messages[code] = words
+
+
+def advice(field: forms.Field) -> dict[str, Any]:
+    """What to do when a field of this type is empty or cannot be read."""
+    match field:
+        case forms.BooleanField():
+            return {"required": TICK}
+        case forms.MultipleChoiceField():
+            return {"required": PICK_ANY}
+        case forms.ChoiceField():
+            return {"required": PICK, "invalid_choice": PICK}
+        case forms.DateField():
+            return {"required": DAY, "invalid": DAY}
+        case forms.IntegerField():
+            return {"required": FILL, "invalid": WHOLE}
+        case forms.FileField():
+            return {"required": FILE}
+        case _:
+            return {"required": FILL}
 
 
 class DayInput(forms.DateInput):

@@ -168,8 +168,8 @@ class Figure:
     alt: Text
     table: Table | None = None
     note: Text = ""
-    width: int = 680
-    height: int = 320
+    width: int = 520
+    height: int = 300
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,9 @@ def messages() -> Iterator[Message]:
             source = templatize(source, origin=str(path))
         name = path.relative_to(ROOT.parent).as_posix()
         for line, function, text, _comments in extract_python(
-            io.BytesIO(source.encode()), list(KEYWORDS), [], {"encoding": "utf-8"}
+            io.BytesIO(source.encode()), KEYWORDS, [], {"encoding": "utf-8"}
         ):
-            yield from _as_message(name, line, function, text)
+            yield from _as_message(name, line, str(function), text)
 
 
 def _as_message(name: str, line: int, function: str, text: object) -> Iterator[Message]:

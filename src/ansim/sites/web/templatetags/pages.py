@@ -10,4 +10,9 @@ register = template.Library()
 
 @register.inclusion_tag("web/part.html", takes_context=True)
 def part(context: Context, item: Any) -> dict[str, Any]:
-    return {"item": item, "kind": type(item).__name__, "request": context.get("request"), "csrf_token": context.get("csrf_token")}
+    return {
+        "item": item,
+        "kind": type(item).__name__,
+        "request": context.get("request"),
+        "csrf_token": context.get("csrf_token"),
+    }
