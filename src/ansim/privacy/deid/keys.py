@@ -61,7 +61,9 @@ def _message(identifier: Any) -> bytes:
         return identifier.encode()
     if isinstance(identifier, int) and not isinstance(identifier, bool):
         return b"%d" % identifier
-    raise Problem("not-an-id", N_("An id must be a whole number or a text; found {kind}."), kind=type(identifier).__name__)
+    raise Problem(
+        "not-an-id", N_("An id must be a whole number or a text; found {kind}."), kind=type(identifier).__name__
+    )
 
 
 def _each(ids: Iterable, make: Callable[[bytes], T]) -> list[T]:

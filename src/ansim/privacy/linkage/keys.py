@@ -56,7 +56,9 @@ def agreed(kinds: Iterable[Mapping]) -> tuple[Kind, ...]:
                 "key-item",
                 N_("{items} cannot make a match key: allowed are at least two of {allowed}."),
                 where=kind["name"],
-                remedy=N_("Resident registration numbers and single items are never key items: they can be enumerated."),
+                remedy=N_(
+                    "Resident registration numbers and single items are never key items: they can be enumerated."
+                ),
                 items=", ".join(unknown or kind["items"]),
                 allowed=", ".join(ITEMS),
             )
@@ -70,7 +72,9 @@ def salted(salt: bytes) -> Prf:
     return lambda message: mac(message).hexdigest()[:TOKEN_DIGITS]
 
 
-def match_keys(salt: bytes, rows: Iterable[Mapping], kinds: tuple[Kind, ...] = KINDS, prf: Prf | None = None) -> list[dict]:
+def match_keys(
+    salt: bytes, rows: Iterable[Mapping], kinds: tuple[Kind, ...] = KINDS, prf: Prf | None = None
+) -> list[dict]:
     """[{"serial", "keys": {kind: token}}] of identity rows {"serial", "name", "birth_date", "sex", "phone", …}.
 
     Nothing but the serial and the tokens comes out; a kind with a missing item is left out of `keys`. The rows'
