@@ -107,6 +107,8 @@ def terms_of(facts: Facts) -> dict:
 def form(facts: Facts, request: dict, now: datetime) -> Iterator[Problem]:
     if request.get("ansim") != "job/1":
         yield Problem("wrong-kind", N_("A job/1 is needed."), where="ansim")
+    if type(request["version"]) is not int:  # True == 1 in Python
+        yield Problem("not-a-number", N_("The version must be a whole number."), where="version")
 
 
 def under_agreement(facts: Facts, request: dict, now: datetime) -> Iterator[Problem]:

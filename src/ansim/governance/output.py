@@ -1,7 +1,7 @@
 """OutputRequest: files leave a centre only after automatic findings and two people who did not see each other's view.
 
 Sole writer: the centre. Linked data also pass the export review by the three criteria of the decree (L4). When the two
-differ, a third, senior person settles it. What the automatic check refused cannot be released by anybody: it is submitted anew.
+differ, a third, senior person settles it. What the automatic check refused nobody can release: it is submitted anew.
 """
 
 from dataclasses import field, replace
