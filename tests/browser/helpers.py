@@ -41,7 +41,8 @@ FOCUSABLE = """() => [...document.querySelectorAll(
   .map((e, i) => { e.dataset.stop = i; return e.outerHTML.slice(0, 90); })"""
 HIDDEN_FOCUS = """() => { const e = document.activeElement, s = getComputedStyle(e);
   return s.outlineStyle === 'none' && s.boxShadow === 'none'; }"""
-SMALL = """(least) => [...document.querySelectorAll('button, .button, select, textarea, nav a, input:not([type=hidden])')]
+SMALL = """(least) => [...document.querySelectorAll(
+  'button, .button, select, textarea, nav a, input:not([type=hidden])')]
   .filter(e => e.getClientRects().length).filter(e => { const b = e.getBoundingClientRect();
     return b.height < least || b.width < least; }).map(e => e.outerHTML.slice(0, 90))"""
 

@@ -17,6 +17,7 @@ from ansim.sites.web.formats import language, number, percent, phrase
 
 WIDTH = 520  # of the whole drawing in px: two stand side by side on a desk, one scrolls a little on a phone
 BAR = 30
+RATIO_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.6, 2, 3, 5, 10, 20, 50, 100)
 INK = {
     "light": ("#1e2124", "#464c53", "#cdd1d5", "#256ef4", "#0b2f7a", "#a9c4fb", "#c22c0d"),
     "dark": ("#f1f3f5", "#b6bec6", "#40474e", "#6c9cf8", "#c9dbff", "#2f58a8", "#ff9a82"),
@@ -230,9 +231,15 @@ def _forest(chart: Chart, colours: dict[str, str]) -> Any:
     ends = [row[end] for row in chart.rows for end in ("low", "high")] + [null]
     low, high = min(ends), max(ends)
     domain = [low * 0.95, high * 1.05] if logarithmic else [low - (high - low) * 0.05, high + (high - low) * 0.05]
+    ticks = [tick for tick in RATIO_TICKS if domain[0] <= tick <= domain[1]] if logarithmic else None
     scale = alt.Scale(type="log" if logarithmic else "linear", domain=domain, nice=False)
     base = alt.Chart(alt.Data(values=chart.rows)).encode(y=alt.Y("name:N", sort=None, title=None))
-    x = alt.X("value:Q", title=chart.words["value"], scale=scale, axis=alt.Axis(tickCount=5, format="~g", grid=False))
+    x = alt.X(
+        "value:Q",
+        title=chart.words["value"],
+        scale=scale,
+        axis=alt.Axis(format="~g", grid=False, **({"values": ticks} if ticks else {"tickCount": 5})),
+    )
     rule = alt.Chart(alt.Data(values=[{"null": null}])).mark_rule(color=colours["quiet"], strokeDash=[4, 4])
     return alt.layer(
         rule.encode(x=alt.X("null:Q", scale=scale)),

@@ -143,7 +143,9 @@ def errors(*checked: forms.BaseForm) -> dict[str, Any]:
     lines: list[tuple[str, str]] = []
     for form in checked:
         lines += [("", str(text)) for text in form.non_field_errors()]
-        lines += [(first_control(bound), f"{bound.label}: {text}") for bound in form for text in bound.errors]
+        lines += [
+            (first_control(bound), f"{str(bound.label).rstrip('.')}: {text}") for bound in form for text in bound.errors
+        ]
     return {"lines": lines}
 
 
