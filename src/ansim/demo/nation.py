@@ -128,7 +128,9 @@ class Nation:
             target.mkdir(exist_ok=True)
             for name, notice in notices.items():
                 (target / f"{name}.json").write_text(json.dumps(notice), encoding="utf-8")
-        (self.folder / "directory.json").write_text(json.dumps(notices["directory"]["document"], indent=1, ensure_ascii=False))
+        (self.folder / "directory.json").write_text(
+            json.dumps(notices["directory"]["document"], indent=1, ensure_ascii=False)
+        )
         passwords = {place.id: self._accounts(place) for place in PLACES}
         write_private(self.folder / "sign-ins.json", json.dumps(passwords, indent=1).encode())
 
@@ -191,13 +193,13 @@ class Nation:
     def sign_designations(self, now: datetime, seq: int = 1, suspended: tuple[str, ...] = ()) -> dict:
         """The ministry's list of designated bodies."""
         bodies = [
-            {"site": site, "roles": roles, "scope": ["health"], "not_before": now.isoformat(),
-             "not_after": (now + YEARS).isoformat(), "suspended": site in suspended}
+            {"id": site, "roles": roles, "scope": ["health"], "not_before": now.date().isoformat(),
+             "not_after": (now + YEARS).date().isoformat(), "suspended": site in suspended}
             for site, roles in {"centre-1": ["centre", "linker"], "keyagency-1": ["keyagency"]}.items()
         ]  # fmt: skip
         document = {
             "ansim": "designations/1", "seq": seq, "issued": now.isoformat(), "expires": (now + timedelta(days=400)).isoformat(),
-            "bodies": bodies,
+            "designations": bodies,
         }  # fmt: skip
         ministry = self._offline("ministry")
         return signed.sign_document(document, ministry["kid"], _signer(ministry))

@@ -16,8 +16,6 @@ application = get_asgi_application()
 
 def load_kind() -> None:
     """Import what this kind of site handles, so that its handlers, jobs and beats are known."""
-    from ansim.sites.config import site
-
     importlib.import_module("ansim.sites.exchange.transport")
     importlib.import_module("ansim.sites.exchange.witness")
-    importlib.import_module(f"ansim.sites.{site().kind}.handlers")
+    importlib.import_module("ansim.sites.urls").kind_modules()

@@ -65,7 +65,7 @@ def stepped_up(request: HttpRequest) -> bool:
 
 def face(request: HttpRequest) -> tuple[Face, Actor | None, list[NavItem]]:
     """What every page shows of the site, the person, and where to go."""
-    from ansim.sites.urls import kind_module
+    from ansim.sites.urls import navigation as entries_for
 
     here = site()
     user = request.user
@@ -73,7 +73,7 @@ def face(request: HttpRequest) -> tuple[Face, Actor | None, list[NavItem]]:
     if user.is_authenticated:
         words = ", ".join(str(ROLES.get(role, role)) for role in sorted(roles(user)))
         actor = Actor(user.first_name or user.username, user.last_name, words)
-    entries = kind_module().navigation(request) if actor or here.kind == "hub" else []
+    entries = entries_for(request) if actor or here.kind == "hub" else []
     navigation = [
         NavItem(label, url, current=request.path == url or (url != "/" and request.path.startswith(url)), count=count)
         for label, url, count in entries

@@ -1,17 +1,38 @@
 """Addresses: those that every site has, then those of its kind."""
 
 import importlib
+import pkgutil
 from types import ModuleType
 
+from django.http import HttpRequest
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
 
-from ansim.sites import common, pages
+from ansim.sites import common, pages, people
 from ansim.sites.config import site
 
 
-def kind_module() -> ModuleType:
-    """The views of this site's kind: `urlpatterns` and `navigation(request)`."""
-    return importlib.import_module(f"ansim.sites.{site().kind}.views")
+def kind_modules() -> list[ModuleType]:
+    """Every module of this site's kind: pages give `urlpatterns` and `NAVIGATION`, the others declare handlers and jobs."""
+    package = importlib.import_module(f"ansim.sites.{site().kind}")
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    return [importlib.import_module(name) for name in names]
+
+
+def navigation(request: HttpRequest) -> list[tuple[object, str, int]]:
+    """(label, address, waiting) of this kind's pages that the person's roles open.
+
+    A page module names them: NAVIGATION = [(order, label, address, roles, count)]; no roles: for everyone; count: None or
+    a function that says how many things wait there for the person of this request.
+    """
+    mine = people.roles(request.user)
+    entries = [entry for module in kind_modules() for entry in getattr(module, "NAVIGATION", ())]
+    entries.append((99, _("Record ledger"), "/ledger/", set(people.ROLES), None))
+    return [
+        (label, url, count(request) if count else 0)
+        for _order, label, url, roles, count in sorted(entries, key=lambda entry: entry[0])
+        if not roles or mine & set(roles)
+    ]
 
 
 urlpatterns = [
@@ -23,8 +44,9 @@ urlpatterns = [
     path("ledger/witness/", common.witness_now),
     path("jobs/", common.jobs_page),
     path("", include("ansim.sites.web.urls")),
-    path("", include(kind_module().urlpatterns)),
 ]
+for _module in kind_modules():
+    urlpatterns += getattr(_module, "urlpatterns", [])
 if site().kind == "hub":
     from ansim.sites.hub import mailbox
 

@@ -1,5 +1,8 @@
 """The notices this site holds: stored, asked, and refreshed."""
 
+import json
+from datetime import datetime, timedelta
+
 from django.db import transaction
 
 from ansim.errors import Problem
@@ -31,8 +34,18 @@ def members(org: str) -> dict:
     return notices.fresh(document(name), name, clock.now(), site().member_list_days)
 
 
-def designations() -> dict:
-    return notices.fresh(document("designations"), "designations", clock.now())
+def member_list(org: str) -> dict | None:
+    """The list as the grant looks at it: its end is this site's limit where that is sooner."""
+    held = document(f"members:{org}")
+    if held is None:
+        return None
+    limit = datetime.fromisoformat(held["issued"]) + timedelta(days=site().member_list_days)
+    return {**held, "expires": min(datetime.fromisoformat(held["expires"]), limit).isoformat()}
+
+
+def designations() -> dict | None:
+    """The ministry's list as it stands; whoever uses it checks its dates (governance.attest)."""
+    return document("designations")
 
 
 def take(notice: dict) -> bool:
@@ -57,7 +70,5 @@ def take(notice: dict) -> bool:
 def load_initial() -> None:
     """Take the notices that came with the pairing (files in FOLDER/notices), the directory first."""
     files = sorted(site().path("notices").glob("*.json"), key=lambda file: (file.stem != "directory", file.name))
-    import json
-
     for file in files:
         take(json.loads(file.read_text("utf-8")))

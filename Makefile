@@ -1,0 +1,48 @@
+# The one command surface. `make demo` and `make test` need nothing of ours installed before.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
+APT_TEST := chromium postgresql
+
+.PHONY: demo demo-reset journey test check fix bench soak docs env system-demo system-test
+
+demo: env system-demo       ## a small nation on this machine, until Ctrl-C
+	@$(BIN)/ansim demo
+
+demo-reset:                 ## forget the nation; the next `make demo` starts over
+	@rm -rf nation && echo "The nation is forgotten. 'make demo' makes a new one."
+
+journey: env system-demo    ## the whole journey by script, with an HTML report
+	@$(BIN)/ansim journey
+
+test: env system-demo system-test ## everything that must hold
+	$(BIN)/pytest
+
+check: env                  ## style, types, layers; never edits
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: env                    ## what tools can mend by themselves
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+env: $(VENV)/.ready
+
+# One lock, with hashes. uv only because it is quick; pip reads the same file.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+# Debian packages: installed when root, printed otherwise.
+system-demo:
+	@$(PYTHON) tools/system.py $(APT)
+system-test:
+	@$(PYTHON) tools/system.py $(APT_TEST)

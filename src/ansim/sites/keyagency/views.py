@@ -1,5 +1,0 @@
-urlpatterns: list = []
-
-
-def navigation(request):
-    return []

@@ -1,1 +1,0 @@
-"""What this kind of site does when a message arrives."""
