@@ -23,14 +23,22 @@ def _same(left, right):
     return left == right and type(left) is type(right)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
-@given(data=cohort_data.data(), query=cohort_data.queries(), away=st.one_of(st.none(), st.just([1, 2])))
-def test_engines_agree(con, data, query, away):
-    cohort_data.load(con, data)
-    gone = tuple(away or ())
-    assert compile.cohort(con, query, away).to_pylist() == reference.cohort(data, query, gone)
-    made, expected = compile.frame(con, query, away).to_pylist(), reference.frame(data, query, gone)
-    assert len(made) == len(expected)
-    for left, right in zip(made, expected, strict=True):
-        assert list(left) == list(right)
-        assert all(_same(left[name], right[name]) for name in left), (left, right)
+def test_engines_agree(con):
+    """Also counts how often there was something to agree on, so that the comparison cannot become empty."""
+    found = []
+
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(data=cohort_data.data(), query=cohort_data.queries(), away=st.one_of(st.none(), st.just([1, 2])))
+    def agree(data, query, away):
+        cohort_data.load(con, data)
+        gone = tuple(away or ())
+        assert compile.cohort(con, query, away).to_pylist() == reference.cohort(data, query, gone)
+        made, expected = compile.frame(con, query, away).to_pylist(), reference.frame(data, query, gone)
+        found.append(len(expected))
+        assert len(made) == len(expected)
+        for left, right in zip(made, expected, strict=True):
+            assert list(left) == list(right)
+            assert all(_same(left[name], right[name]) for name in left), (left, right)
+
+    agree()
+    assert sum(count > 0 for count in found) > len(found) / 3

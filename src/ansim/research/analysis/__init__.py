@@ -1,1 +1,6 @@
-"""Analyses: methods as pairs of a local and a combining function, and their figures."""
+"""Analyses: methods as pairs of a local and a combining function, the node's guard, and figures."""
+
+from ansim.research.analysis.guard import Policy, admissible
+from ansim.research.analysis.methods import METHODS, Method, method, register, run
+
+__all__ = ["METHODS", "Method", "Policy", "admissible", "method", "register", "run"]

@@ -156,7 +156,7 @@ class _Plan:
         )
         return select.where(self._chosen(events)) if events.concepts else select
 
-    def _chosen(self, events: Events) -> exp.Expression:
+    def _chosen(self, events: Events) -> exp.Condition:
         listed = exp.column("concept", "s").isin(*events.concepts)
         if not events.descendants or not has_ancestors(self.tables):
             return listed
@@ -289,12 +289,12 @@ class _Plan:
         return joined.select(f"{function}(e.value) AS value").group_by("c.person_id")
 
 
-def _inside(window: Window) -> exp.Expression:
+def _inside(window: Window) -> exp.Condition:
     """The event `e` is of the person of `c` and inside the window around the entry date."""
     days = exp.DateDiff(
         this=exp.column("start_date", "e"), expression=exp.column("start_date", "c"), unit=exp.var("DAY")
     )
-    inside: exp.Expression = exp.column("person_id", "e").eq(exp.column("person_id", "c"))
+    inside: exp.Condition = exp.column("person_id", "e").eq(exp.column("person_id", "c"))
     if window.from_days is not None:
         inside = exp.and_(inside, days >= window.from_days)
     if window.to_days is not None:

@@ -92,7 +92,7 @@ def _inside(window: Window, entry: date, day: date) -> bool:
 
 
 def _value(data: Data, query: Query, variable: Variable, person: dict, entry: date) -> Any:
-    age = _age(person, entry)
+    age, width = _age(person, entry), variable.width or 1
     if variable.kind == "sex":
         return _sex(person)
     if variable.kind == "age":
@@ -100,8 +100,10 @@ def _value(data: Data, query: Query, variable: Variable, person: dict, entry: da
     if variable.kind == "age_band":
         if age is None:
             return None
-        low = age - age % variable.width
-        return f"{low}-{low + variable.width - 1}"
+        low = age - age % width
+        return f"{low}-{low + width - 1}"
+    assert variable.events is not None
+    assert variable.window is not None
     events = [e for e in _events(data, query, variable.events, person) if _inside(variable.window, entry, e[0])]
     if variable.kind == "flag":
         return bool(events)
@@ -118,7 +120,7 @@ def _value(data: Data, query: Query, variable: Variable, person: dict, entry: da
         "max": max(values),
         "mean": fsum(values) / len(values),
         "sum": fsum(values),
-    }[variable.pick]
+    }[str(variable.pick)]
 
 
 def _events(data: Data, query: Query, events: Events, person: dict) -> list[tuple[date, date, float | None]]:
