@@ -65,7 +65,10 @@ def open_cdm(path: Path, *, threads: int | None = None, memory: str | None = Non
             where=str(path),
             remedy=N_("Load the data first, or mend the path in site.toml."),
         )
-    config: dict[str, str | int] = {"enable_external_access": "false", "autoinstall_known_extensions": "false"}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "enable_external_access": "false",
+        "autoinstall_known_extensions": "false",
+    }
     if threads:
         config["threads"] = threads
     if memory:

@@ -1,8 +1,9 @@
 """Tables and columns of the OMOP Common Data Model 5.4, as data.
 
-Source: the OHDSI CommonDataModel 5.4 specification (https://ohdsi.github.io/CommonDataModel/cdm54.html), kept beside this module as `omop_cdm_5_4.csv`. Three departures, all of storage only: integers are BIGINT, so that large
-sources keep their own numbers; NUMERIC is DOUBLE; no constraint is enforced by the file, because real sources break them
-and `ansim.data.quality` has to see and report that.
+Source: the OHDSI CommonDataModel 5.4 specification (https://ohdsi.github.io/CommonDataModel/cdm54.html), kept beside
+this module as `omop_cdm_5_4.csv`. Three departures, all of storage only: integers are BIGINT, so that large sources
+keep their own numbers; NUMERIC is DOUBLE; no constraint is enforced by the file, because real sources break them and
+`ansim.data.quality` has to see and report that.
 """
 
 import csv
