@@ -8,6 +8,7 @@ from typing import Any
 from ansim.documents import canonical
 from ansim.governance import areas
 from ansim.governance.papers import words
+from ansim.governance.papers.certificate import grouped
 from ansim.governance.papers.paper import Text, clauses, code, facts, note, render, signatures, table, text
 
 MODES = {
@@ -62,7 +63,7 @@ def thumbprint(jwk: dict) -> str:
     """RFC 7638 SHA-256 thumbprint of an Ed25519 key, in groups of four hexadecimal digits for reading aloud."""
     needed = {name: jwk[name] for name in ("crv", "kty", "x")}
     digits = hashlib.sha256(canonical(needed)).hexdigest()
-    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+    return grouped(digits)
 
 
 def _parties(terms: dict) -> list[tuple[Text, Any]]:
@@ -175,8 +176,12 @@ def _members(members: list[dict]) -> dict:
             (text("역할", "Role"), 1.7, False),
             (text("서명키 지문 (SHA-256)", "Key fingerprint, RFC 7638"), 5, False),
         ],
-        [[[found["name"], code(found["id"])], found["role"], code(thumbprint(found["key"]))] for found in members],
+        [[[found["name"], code(found["id"])], found["role"], _halves(thumbprint(found["key"]))] for found in members],
     )
+
+
+def _halves(digits: str) -> list[dict]:
+    return [code(digits[: len(digits) // 2]), code(digits[len(digits) // 2 :].strip())]
 
 
 def _closing(terms: dict) -> Text:

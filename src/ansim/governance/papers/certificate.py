@@ -58,7 +58,11 @@ def certificate(
 
 def fingerprint(certificate: bytes) -> str:
     """SHA-256 of the DER bytes in groups of four digits, as people compare it."""
-    digits = hashlib.sha256(certificate).hexdigest()
+    return grouped(hashlib.sha256(certificate).hexdigest())
+
+
+def grouped(digits: str) -> str:
+    """Hexadecimal digits in groups of four."""
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
-from asn1crypto import x509
+from asn1crypto import cms, x509
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -99,6 +99,7 @@ def _check(signature: EmbeddedPdfSignature, certificates: Mapping[str, bytes], n
             found=fingerprint(signature.signer_cert.dump()),
             expected=fingerprint(pinned),
         )
+    _no_spare_bytes(party, signature)
     at = _signing_time(party, signature.self_reported_timestamp, pinned, now)
     status = validate_pdf_signature(
         signature,
@@ -117,6 +118,21 @@ def _check(signature: EmbeddedPdfSignature, certificates: Mapping[str, bytes], n
     if status.modification_level is None or status.modification_level > ModificationLevel.FORM_FILLING:
         raise _changed(party, "a change of content")
     return Signed(party, at)
+
+
+def _no_spare_bytes(party: str, signature: EmbeddedPdfSignature) -> None:
+    """The gap that no signature covers holds the signature and zeros, in one spelling: no room for anything else."""
+    contents = signature.pkcs7_content
+    start, end = signature.byte_range[1], signature.byte_range[2]
+    stream = signature.reader.stream
+    stream.seek(start)
+    gap = stream.read(end - start)
+    used = len(cms.ContentInfo.load(contents).dump())
+    if any(contents[used:]) or gap not in (
+        b"<%s>" % contents.hex().encode(),
+        b"<%s>" % contents.hex().upper().encode(),
+    ):
+        raise _broken(party, "its place in the file holds other bytes")
 
 
 def _signing_time(party: str, at: datetime | None, pinned: bytes, now: datetime) -> datetime:

@@ -114,7 +114,8 @@ def _day(days: int | None, language: str) -> str:
     days = days or 0
     if language == "ko":
         return "당일" if days == 0 else f"{abs(days)}일 {'전' if days < 0 else '후'}"
-    return "the day of entry" if days == 0 else f"{abs(days)} days {'before' if days < 0 else 'after'} entry"
+    count = "1 day" if abs(days) == 1 else f"{abs(days)} days"
+    return "the day of entry" if days == 0 else f"{count} {'before' if days < 0 else 'after'} entry"
 
 
 def _concept(concept: int, names: Names, language: str) -> str:
