@@ -1,0 +1,227 @@
+"""Run a researcher's script in bubblewrap and seccomp, without network, on read-only data.
+
+The collector (a shell that kills what is left and tars /out to a pipe) runs inside, with no more rights than the user's
+code: it is a convenience that nobody trusts. What it sends is checked outside, in collect.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import threading
+import time
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from ansim.errors import N_, Problem
+
+from . import cgroup
+from .collect import extract
+from .job import MIB, SandboxJob, SandboxResult
+from .syscalls import write_filter
+
+PREFIX = "ansim-job-"
+PYTHON = "/usr/bin/python3"
+INNER = """
+[ -d /packages/.matplotlib ] && cp -r /packages/.matplotlib /tmp/matplotlib
+"$@" 3>&-
+code=$?
+kill -9 -1 2>/dev/null
+tar --format=posix -C /out -cf - . >&3 2>/dev/null
+exit $code
+"""
+JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 97; shift; n=$((n-1)); done; exec "$@"'
+
+
+@cache
+def bwrap_version() -> str:
+    """Version of bubblewrap, after a trial start. Raises Problem when it or user namespaces are missing."""
+    program = shutil.which("bwrap", path="/usr/bin:/bin")
+    trial = ["--unshare-all", "--unshare-user", "--disable-userns", "--ro-bind", "/", "/", "/usr/bin/true"]
+    if program is None or subprocess.run([program, *trial], capture_output=True, check=False).returncode:
+        raise Problem(
+            "sandbox-no-bwrap",
+            N_("Researchers' code does not run without bubblewrap and user namespaces."),
+            remedy=N_("Install it: apt install bubblewrap; allow user namespaces (sysctl user.max_user_namespaces)."),
+        )
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
+
+
+def run(job: SandboxJob, cancel: threading.Event | None = None) -> SandboxResult:
+    """Run the job to its end, its limit or cancel. Raises Problem when it can't be isolated; then nothing ran."""
+    version = bwrap_version()
+    if job.uid == 0 or not (job.code / job.script).is_file():
+        raise Problem("sandbox-job", N_("The job names no script in its code, or asks to run as root."))
+    job.out.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=job.staging_root))
+    try:
+        for part in ("code", "data"):
+            _copy(getattr(job, part), stage / part)
+        stage.chmod(0o700)
+        if os.geteuid() == 0:
+            for path in (stage, *stage.rglob("*")):
+                os.chown(path, job.uid, job.uid, follow_symlinks=False)
+        with cgroup.limited(stage.name, job.limits.memory, job.limits.processes + 8) as (level, groups):
+            uid = job.uid if os.geteuid() == 0 else os.geteuid()
+            facts = {"bwrap": version, "userns": True, "seccomp": True, "cgroup": level, "uid": uid}
+            return _supervise(job, stage, groups, facts, cancel or threading.Event())
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def sweep(staging_root: Path | None = None) -> int:
+    """Remove the staging folders of runners that are no more; give their number."""
+    gone = 0
+    for stage in Path(staging_root or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = stage.name.removeprefix(PREFIX).split("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists() and not stage.is_symlink():
+            shutil.rmtree(stage, ignore_errors=True)
+            gone += 1
+    return gone
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy regular files only: a link in the source could name any file of the host."""
+    target.mkdir()
+    for entry in sorted(source.iterdir()):
+        mode = entry.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            _copy(entry, target / entry.name)
+        elif stat.S_ISREG(mode):
+            shutil.copyfile(entry, target / entry.name, follow_symlinks=False)
+        else:
+            raise Problem("sandbox-input", N_("{name} is not a plain file."), name=entry.name)
+
+
+def _command(job: SandboxJob, stage: Path, groups: list[Path], filter_fd: int, out_fd: int, args_fd: int) -> list[str]:
+    limit = job.limits
+    root = os.geteuid() == 0
+    user = [f"--reuid={job.uid}", f"--regid={job.uid}", "--clear-groups"] if root else []
+    packages = ["--ro-bind", str(job.packages), "/packages"] if job.packages else []
+    options = [
+        *["--unshare-all", "--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000", "--hostname", "sandbox"],
+        *["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"],
+        *["--proc", "/proc", "--ro-bind", "/dev/null", "/proc/cmdline", "--dev", "/dev"],
+        *f"--size {64 * MIB} --tmpfs /dev/shm --size {limit.scratch} --tmpfs /tmp".split(),
+        *f"--size {limit.output} --tmpfs /out".split(),
+        *["--ro-bind", str(stage / "data"), "/data", "--ro-bind", str(stage / "code"), "/code", *packages],
+        *["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/out", "--new-session", "--die-with-parent", "--cap-drop", "ALL"],
+        *["--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8", "--setenv", "MPLBACKEND", "agg"],
+        *["--setenv", "PYTHONPATH", "/packages", "--setenv", "MPLCONFIGDIR", "/tmp/matplotlib"],
+        *["--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "OPENBLAS_NUM_THREADS", "2"],
+        *["--seccomp", str(filter_fd)],
+    ]
+    os.write(args_fd, "\0".join(options).encode() + b"\0")
+    os.lseek(args_fd, 0, os.SEEK_SET)
+    inner = ["/usr/bin/prlimit", f"--nproc={limit.processes}", "/bin/sh", "-c", f"exec 3>&{out_fd}\n{INNER}", "sh"]
+    return [
+        *["/bin/sh", "-c", JOIN, "sh", str(len(groups)), *map(str, groups)],
+        *["/usr/bin/setpriv", *user, "--no-new-privs", "/usr/bin/prlimit", f"--as={limit.memory}"],
+        *[f"--cpu={limit.cpu}", f"--fsize={limit.file_size}", "--nofile=256", "--core=0"],
+        *["/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "/usr/bin/bwrap", "--args", str(args_fd)],
+        *[*inner, PYTHON, "-s", f"/code/{job.script}"],
+    ]
+
+
+class _Capped(threading.Thread):
+    """Reads a pipe to its end and keeps at most cap bytes, so that a flood neither blocks nor fills us."""
+
+    def __init__(self, stream: IO[bytes], cap: int, keep: IO[bytes]):
+        super().__init__(daemon=True)
+        self.stream, self.cap, self.keep, self.size = stream, cap, keep, 0
+        self.start()
+
+    def run(self) -> None:
+        while block := os.read(self.stream.fileno(), 65536):
+            self.keep.write(block[: max(0, self.cap - self.size)])
+            self.size += len(block)
+
+    def text(self) -> str:
+        self.keep.seek(0)
+        return self.keep.read().decode("utf-8", "replace")
+
+
+def _high(descriptor: int) -> int:
+    """A copy of the descriptor out of the way of the one-digit numbers."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 20)
+
+
+def _supervise(job: SandboxJob, stage: Path, groups: list[Path], facts: dict, cancel: threading.Event) -> SandboxResult:
+    began = time.monotonic()
+    limit = job.limits
+    read_end, low = os.pipe()
+    write_end = _high(low)
+    os.close(low)
+    out_fd = 9  # dash redirects to one-digit descriptors only
+    with (
+        tempfile.TemporaryFile() as rules,
+        tempfile.TemporaryFile() as args,
+        tempfile.TemporaryFile() as tar,
+        tempfile.TemporaryFile() as text_out,
+        tempfile.TemporaryFile() as text_err,
+        os.fdopen(read_end, "rb") as outlet,
+    ):
+        passed: list[int] = []
+        try:
+            write_filter(rules)
+            rules.seek(0)
+            passed = [_high(rules.fileno()), _high(args.fileno())]
+            command = _command(job, stage, groups, passed[0], out_fd, passed[1])
+            redirect = ["/bin/bash", "-c", f'exec {out_fd}>&{write_end} {write_end}>&-; exec "$@"', "bash"]
+            process = subprocess.Popen(
+                [*redirect, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(*passed, write_end),
+                env={"PATH": "/usr/bin:/bin"},
+                cwd="/",
+                start_new_session=True,
+            )
+        finally:
+            for descriptor in (write_end, *passed):
+                os.close(descriptor)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with process.stdout, process.stderr:
+            readers = [
+                _Capped(process.stdout, limit.text, text_out),
+                _Capped(process.stderr, limit.text, text_err),
+                _Capped(outlet, limit.output + 4096 * limit.files, tar),
+            ]
+            status = _wait(process, began + limit.wall, cancel)
+            for reader in readers:
+                reader.join()
+        tar.seek(0)
+        files, refused = extract(tar, job.out, limit) if status == "done" else ((), ())
+        if status == "done" and process.returncode:
+            status = "failed"
+        return SandboxResult(
+            status=status,
+            exit_code=process.returncode if status in ("done", "failed") else None,
+            seconds=time.monotonic() - began,
+            stdout=readers[0].text(),
+            stderr=readers[1].text(),
+            text_truncated=any(reader.size > limit.text for reader in readers[:2]),
+            files=files,
+            refused=refused,
+            isolation=facts,
+        )
+
+
+def _wait(process: subprocess.Popen, until: float, cancel: threading.Event) -> str:
+    """Wait for the end; kill the tree at the limit or on cancel (bwrap dies, and with it its process namespace)."""
+    pause = 0.002
+    while process.poll() is None:
+        status = "cancelled" if cancel.is_set() else "timeout" if time.monotonic() > until else ""
+        if status:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return status
+        cancel.wait(pause)
+        pause = min(0.05, pause * 1.3)
+    return "done"
