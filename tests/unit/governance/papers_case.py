@@ -102,7 +102,7 @@ CERTIFICATES = {one.id: one.certificate for one in PARTIES}
 
 def signed_by(pdf, *parties, at=AT):
     for one in parties:
-        pdf = sign_pdf(pdf, one, parties=IDS, reason="연구 협약 체결", at=at)
+        pdf = sign_pdf(pdf, one, reason="연구 협약 체결", at=at)
     return pdf
 
 

@@ -1,5 +1,6 @@
 """Signatures of four parties, and every attack on them; each attack's positive control stands beside it."""
 
+import dataclasses
 import random
 from datetime import timedelta
 from io import BytesIO
@@ -16,11 +17,15 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from ansim.errors import Problem
+from ansim.governance.papers import check as check_module
+from ansim.governance.papers import paper as paper_module
+from ansim.governance.papers import sign as sign_module
 from ansim.governance.papers.agreement import agreement
 from ansim.governance.papers.certificate import certificate, fingerprint
 from ansim.governance.papers.check import verify_pdf
 from ansim.governance.papers.sign import sign_pdf
 
+BOTH = {"ko": "내용", "en": "content"}
 NOW = AT + timedelta(days=2)
 
 
@@ -158,11 +163,41 @@ def test_an_update_after_the_signatures_is_refused(change):
 
 
 @pytest.mark.parametrize("change", [overwrite_page, add_note, swap_attachment])
-def test_an_update_that_a_later_party_signed_is_refused_too(change):
+def test_an_update_that_a_later_party_signed_is_refused_too(change, monkeypatch):
+    monkeypatch.setattr(sign_module, "attached", lambda pdf: TERMS)  # a signer who does not look
     pdf = signed_by(updated(signed(1), change), PARTIES[1])
     with pytest.raises(Problem) as found:
         check(pdf)
     assert found.value.code in ("changed-after-signing", "terms-differ", "attachment")
+
+
+def test_a_mark_laid_over_the_text_is_refused(monkeypatch):
+    """A later party draws its signature's appearance over the first page: the earlier signatures alone still fit."""
+    places = paper_module.boxes(IDS, 4)
+    over = dataclasses.replace(places[1], page=0, bottom=100.0, top=700.0)
+    monkeypatch.setattr(sign_module, "boxes", lambda parties, pages: [places[0], over])
+    pdf = signed_by(signed(1), PARTIES[1])
+    monkeypatch.undo()
+    found = refusal(pdf)
+    assert (found.code, found.where) == ("changed-after-signing", "hospital-a")
+    monkeypatch.setattr(check_module, "_in_its_box", lambda annotation, page, box: None)
+    assert check(pdf) == ["user-1", "hospital-a"]  # control: nothing else notices
+
+
+def test_a_known_organisation_that_is_no_party_is_refused(monkeypatch):
+    stranger = party("centre-1", 8)
+    monkeypatch.setattr(sign_module, "signatories", lambda document: ["centre-1", *IDS[1:]])
+    pdf = signed_by(paper(), stranger)
+    assert refusal(pdf, {**CERTIFICATES, "centre-1": stranger.certificate}).code == "not-a-party"
+
+
+def test_a_letter_has_one_signer():
+    document = {"ansim": "release/1", "issuer": {"id": "hospital-a", "name": "가람"}}
+    block = paper_module.signature(BOTH, "가람", BOTH)
+    original = paper_module.render(BOTH, [block], document=document, number="1", at=AT)
+    assert check(signed_by(original, PARTIES[1]), terms=document, original=original) == ["hospital-a"]
+    with refused("not-a-party"):
+        signed_by(original, PARTIES[0])
 
 
 def test_bytes_after_the_end_are_refused():
@@ -177,12 +212,15 @@ def rebuilt(pdf, change):
     return out.getvalue()
 
 
-def test_a_second_attachment_is_refused():
+def test_a_second_attachment_is_refused(monkeypatch):
     def attach(document):
         document.attachments["terms2.json"] = pikepdf.AttachedFileSpec(document, b"{}", filename="terms2.json")
 
     pdf = rebuilt(paper(), attach)
     assert refusal(pdf).code == "attachment"
+    with refused("attachment"):
+        signed_by(pdf, PARTIES[0])
+    monkeypatch.setattr(sign_module, "attached", lambda pdf: TERMS)
     assert refusal(signed_by(pdf, PARTIES[0])).code == "attachment"
 
 
@@ -213,7 +251,7 @@ def test_a_certificate_that_has_run_out_since_still_holds():
 def test_what_is_no_paper_is_refused(junk):
     assert refusal(junk).code == "pdf-unreadable"
     with refused("pdf-unreadable"):
-        sign_pdf(junk, PARTIES[0], parties=IDS, reason="x", at=AT)
+        sign_pdf(junk, PARTIES[0], reason="x", at=AT)
 
 
 @pytest.mark.parametrize("one", PARTIES, ids=lambda one: one.id)

@@ -26,7 +26,7 @@ from pyhanko_certvalidator import ValidationContext
 from ansim.documents import canonical
 from ansim.errors import N_, Problem
 from ansim.governance.papers.certificate import fingerprint
-from ansim.governance.papers.paper import TERMS
+from ansim.governance.papers.paper import TERMS, Box, boxes, signatories
 
 SKEW = timedelta(minutes=5)  # how far a signer's clock may run ahead
 
@@ -54,7 +54,7 @@ def verify_pdf(
     that nobody signs pages that say other things than the terms. Every signature must hold: one bad one refuses all.
 
     Raises Problem: pdf-unreadable, pages-differ, attachment, terms-differ, unknown-signer, wrong-key, signature-broken,
-    changed-after-signing, signature-time.
+    changed-after-signing, signature-time, not-a-party.
     """
     try:
         reader = PdfFileReader(BytesIO(pdf), strict=True)
@@ -62,7 +62,7 @@ def verify_pdf(
         if original is not None:
             _same_pages(pdf, original)
         _same_terms(reader, terms)
-        _only_signature_fields(reader)
+        _only_signatures_in_their_boxes(reader, signatories(terms))
         if reader.xrefs.total_revisions != 1 + len(signatures):
             raise _changed("?", "an update of the file that nobody signed")
         return [
@@ -201,14 +201,29 @@ def _get(node: Any, name: str) -> Any:
     return node.get(name) if isinstance(node, generic.DictionaryObject) else None
 
 
-def _only_signature_fields(reader: PdfFileReader) -> None:
-    """No annotation but signatures: a note, link or form field could show people what nobody agreed to."""
+def _only_signatures_in_their_boxes(reader: PdfFileReader, parties: list[str]) -> None:
+    """No annotation but the parties' signatures, each in its own box: a note, a link, or a mark laid over the text
+    could show people what nobody agreed to (a "shadow attack")."""
     count = int(reader.root["/Pages"]["/Count"])
+    places = {box.party: box for box in boxes(parties, count)}
     for number in range(count):
         page = reader.find_page_for_modification(number)[0].get_object()
-        for annotation in page.get("/Annots", []):
-            if _get(annotation.get_object(), "/FT") != "/Sig":
+        for item in page.get("/Annots", []):
+            annotation = item.get_object()
+            if _get(annotation, "/FT") != "/Sig":
                 raise _changed("?", f"an annotation on page {number + 1}")
+            name = str(annotation.get("/T"))
+            if name not in places:
+                raise Problem("not-a-party", N_("{party} is not a party of this paper."), where=name, party=name)
+            _in_its_box(annotation, number, places[name])
+    for signature in reader.embedded_signatures:
+        if "/P" not in signature.sig_field or signature.field_name not in places:
+            raise _changed(signature.field_name, "a signature without its place")
+
+
+def _in_its_box(annotation: Any, page: int, box: Box) -> None:
+    if page != box.page or tuple(float(value) for value in annotation["/Rect"]) != box.corners():
+        raise _changed(box.party, f"the mark of {box.party} is not in its box")
 
 
 def _broken(party: str, detail: str) -> Problem:

@@ -70,6 +70,10 @@ class Box:
     right: float
     top: float
 
+    def corners(self) -> tuple[int, int, int, int]:
+        """Left, bottom, right, top in whole points, as the signature's rectangle is written."""
+        return round(self.left), round(self.bottom), round(self.right), round(self.top)
+
 
 PAGE_WIDTH, PAGE_HEIGHT = 595.276, 841.89  # A4 in points
 _LEFT, _TOP, _WIDTH, _HEIGHT, _STEP, _PER_SHEET = 62.4, 140.0, 470.5, 78.0, 88.0, 7
@@ -87,6 +91,13 @@ def boxes(parties: Sequence[str], pages: int) -> list[Box]:
         top = PAGE_HEIGHT - (_TOP + place * _STEP)
         found.append(Box(party, pages - sheets + sheet, _LEFT, top - _HEIGHT, _LEFT + _WIDTH, top))
     return found
+
+
+def signatories(document: dict) -> list[str]:
+    """Ids of those who sign this document's paper, in order of their boxes: an agreement's parties, or the issuer."""
+    if document.get("ansim") == "agreement/1":
+        return [document["user"]["id"], *(holder["id"] for holder in document["holders"])]
+    return [document["issuer"]["id"]]
 
 
 def signature(content: Text, name: str, role: Text) -> dict:

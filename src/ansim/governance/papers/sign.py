@@ -6,7 +6,6 @@ order is that each signature covers the earlier ones.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -25,7 +24,8 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from ansim.errors import N_, Problem
 from ansim.governance.papers.certificate import Sign, fingerprint
-from ansim.governance.papers.paper import Box, boxes, template, typeset
+from ansim.governance.papers.check import attached
+from ansim.governance.papers.paper import Box, boxes, signatories, template, typeset
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,21 @@ def sign_pdf(
     pdf: bytes,
     party: Party,
     *,
-    parties: Sequence[str],
     reason: str,
     at: datetime,
     font_directory: Path | None = None,
 ) -> bytes:
     """The PDF with this party's signature added, its mark in its box on the signature sheet.
 
-    parties: ids of all signing parties in the order of their boxes (as in the paper). at: timezone-aware.
+    Who may sign, and in which box, follows from the attached document. at: timezone-aware.
     Raises Problem: not-a-party, already-signed, pdf-unreadable.
     """
     if at.tzinfo is None:
         raise ValueError("a signing time has a timezone")
-    if party.id not in parties:
-        raise Problem("not-a-party", N_("{party} is not a party of this paper."), party=party.id)
     try:
+        parties = signatories(attached(pdf))
+        if party.id not in parties:
+            raise Problem("not-a-party", N_("{party} is not a party of this paper."), party=party.id)
         writer = IncrementalPdfFileWriter(BytesIO(pdf))
         if party.id in {found.field_name for found in writer.prev.embedded_signatures}:
             raise Problem("already-signed", N_("{party} has signed this paper already."), party=party.id)
@@ -69,7 +69,7 @@ def sign_pdf(
             RemoteSigner(party.certificate, party.sign),
             stamp_style=_stamp(box, party.certificate, reason, at, font_directory),
             new_field_spec=fields.SigFieldSpec(
-                sig_field_name=party.id, on_page=box.page, box=_corners(box), readable_field_name=party.id
+                sig_field_name=party.id, on_page=box.page, box=box.corners(), readable_field_name=party.id
             ),
         )
         signer.at = at
@@ -132,7 +132,3 @@ def _stamp(box: Box, certificate: bytes, reason: str, at: datetime, font_directo
     page = typeset(template("stamp.typ"), {"mark": json.dumps(mark, ensure_ascii=False)}, at, font_directory)
     exact = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MIN, AxisAlignment.ALIGN_MIN, margins=Margins(0, 0, 0, 0))
     return StaticStampStyle(background=_Mark(page), border_width=0, background_layout=exact)
-
-
-def _corners(box: Box) -> tuple[int, int, int, int]:
-    return round(box.left), round(box.bottom), round(box.right), round(box.top)
