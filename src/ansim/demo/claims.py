@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from ansim.data.cdm import literal
+from ansim.data.ingest.periods import add_observation_periods
 
 LINKED_SHARE = 60  # per cent of the people of hospitals B and C
 OTHERS = 300  # people of its own at scale 1
@@ -44,11 +45,7 @@ def build_claims(con: duckdb.DuckDBPyConnection, *, hospitals: dict[str, Path], 
     _visits(con, seed)
     for table in COPIED:
         _events(con, table)
-    con.execute(
-        f"""INSERT INTO observation_period
-        SELECT row_number() OVER (ORDER BY person_id), person_id, min(visit_start_date), max(visit_end_date), {CLAIM}
-        FROM visit_occurrence GROUP BY person_id"""
-    )
+    add_observation_periods(con, type_concept=CLAIM)
     _costs(con, seed)
     for name in hospitals:
         con.execute(f"DETACH {name}")

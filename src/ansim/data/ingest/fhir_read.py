@@ -14,6 +14,7 @@ import duckdb
 from ansim.data.cdm import literal
 from ansim.data.ingest.fhir_codes import EHR, VOCABULARIES, as_rows
 from ansim.data.ingest.fhir_tables import CODED, ENCOUNTER_NUMBERS, LOADERS, PATIENT_NUMBERS, fields, items
+from ansim.data.ingest.periods import add_observation_periods
 from ansim.data.ingest.report import LoadReport, TableLoad, prepare
 from ansim.data.ingest.rows import load_rows
 from ansim.errors import N_, Problem
@@ -52,7 +53,7 @@ def load_fhir(
             _remember(con, resource)
     for resource in sorted(kinds - set(LOADERS)):
         report.skipped.append((resource, "resource type is not loaded"))
-    _add_observation_periods(con)
+    add_observation_periods(con, type_concept=EHR)
     con.execute(
         "DROP TABLE fhir_line; DROP TABLE fhir_code; DROP TABLE IF EXISTS fhir_item; "
         "DROP TABLE fhir_person; DROP TABLE fhir_visit"
@@ -121,18 +122,3 @@ def _remember(con: duckdb.DuckDBPyConnection, resource: str) -> None:
             "INSERT INTO fhir_visit SELECT fhir_id, n.visit_occurrence_id FROM "
             f"({ENCOUNTER_NUMBERS}) n JOIN visit_occurrence v USING (visit_occurrence_id) WHERE _reason IS NULL"
         )
-
-
-def _add_observation_periods(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute(
-        f"""INSERT INTO observation_period
-        SELECT row_number() OVER (ORDER BY person_id), person_id, min(first), max(last), {EHR} FROM (
-          SELECT person_id, visit_start_date AS first, coalesce(visit_end_date, visit_start_date) AS last
-            FROM visit_occurrence
-          UNION ALL SELECT person_id, condition_start_date, condition_start_date FROM condition_occurrence
-          UNION ALL SELECT person_id, drug_exposure_start_date, drug_exposure_start_date FROM drug_exposure
-          UNION ALL SELECT person_id, procedure_date, procedure_date FROM procedure_occurrence
-          UNION ALL SELECT person_id, measurement_date, measurement_date FROM measurement
-          UNION ALL SELECT person_id, observation_date, observation_date FROM observation)
-        WHERE first IS NOT NULL GROUP BY person_id"""
-    )
