@@ -1,7 +1,7 @@
 """From a table to what may leave: primary suppression, memory, secondary suppression, rounding.
 
-Two entries, one core. `protect` knows the people behind each cell. `protect_counts` knows counts alone, as a centre does
-that pools the tables of several holders; on counts of disjoint people it gives the same release as `protect` on the
+Two entries, one core. `protect` knows the people behind each cell. `protect_counts` knows counts alone, as a centre
+does that pools tables of several holders; on counts of disjoint people it gives the same release as `protect` on the
 pooled people (without memory, which only a holder has).
 """
 
