@@ -5,105 +5,56 @@ nothing but the own vote until the decision. The IRB's decision is made outside:
 The tally binds the chair: an outcome may be more careful than the votes, never laxer.
 """
 
-from collections import Counter
 from dataclasses import field, replace
 from datetime import datetime
-from typing import Any
 
-from ansim.errors import N_, Problem
+from ansim.errors import N_
 from ansim.governance import rules
-from ansim.governance.core import Aggregate, Command, Event, State, civil_day, day, require, require_digest, stamp
-
-APPROVED, CONDITIONS, DEFERRED, REJECTED = "approved", "approved with conditions", "deferred", "rejected"
-CHOICES = {"approve": APPROVED, "conditions": CONDITIONS, "defer": DEFERRED, "reject": REJECTED}
-OUTCOMES = tuple(CHOICES.values())
-
-
-class BoardCase(State):
-    case: str = ""
-    application: dict = field(default_factory=dict)
-    proposer: str = ""
-    applicant_org: str = ""
-    chair: str = ""
-    members: list = field(default_factory=list)  # [{id, name, org, kind: internal | outsider}]
-    edition: str = ""
-    declared: dict = field(default_factory=dict)  # member -> {conflict, about}
-    votes: dict = field(default_factory=dict)  # member -> {choice, conditions, reason}
-    outcome: str = ""
-    conditions: list = field(default_factory=list)
-    letter: str = ""
-    expires: str = ""
-    irb_pending: dict = field(default_factory=dict)
-    irb: dict = field(default_factory=dict)  # {number, letter, decision, expires, entered_by, confirmed_by}
-    round: int = 0
-    reason: str = ""
-
-
-board = Aggregate(
-    "board",
+from ansim.governance.board_case import (
+    APPROVED,
+    CHOICES,
+    CONDITIONS,
+    DEFERRED,
+    LIVE,
+    OUTCOMES,
     BoardCase,
-    ("none", "docketed", "voting", *OUTCOMES, "revoked", "closed"),
+    board,
+    may_vote,
+    member,
+    quorum,
+    tally,
+    view,
+    voters,
 )
-LIVE = ("docketed", "voting", *OUTCOMES)
+from ansim.governance.composition import advice, composition
+from ansim.governance.core import Command, Event, civil_day, day, require, require_digest, stamp
+from ansim.governance.irb import ConfirmIrb, EnterIrb
 
-
-def member(case: BoardCase, person: str) -> dict:
-    """The member's entry; raises for anybody else."""
-    for entry in case.members:
-        if entry["id"] == person:
-            return entry
-    raise Problem("not-a-member", N_("{person} is not a member of this board."), person=person)
-
-
-def may_vote(case: BoardCase, person: str) -> None:
-    """Raise unless the person is a member without conflict, other organisation and not the proposer."""
-    entry = member(case, person)
-    require(person != case.proposer, "proposer-decides", N_("Who proposed the case cannot decide it."))
-    require(
-        not case.applicant_org or entry["org"] != case.applicant_org,
-        "applicants-member",
-        N_("A member of the applicant's organisation cannot vote."),
-    )
-    require(
-        person in case.declared,
-        "conflict-undeclared",
-        N_("{person} has not declared whether there is a conflict of interest."),
-        remedy=N_("Declare it first."),
-        person=person,
-    )
-    require(
-        not case.declared[person]["conflict"],
-        "conflict-of-interest",
-        N_("A member with a conflict of interest cannot vote."),
-    )
-
-
-def voters(case: BoardCase) -> list[str]:
-    """Members who may vote."""
-    able = []
-    for entry in case.members:
-        try:
-            may_vote(case, entry["id"])
-        except Problem:
-            continue
-        able.append(entry["id"])
-    return able
-
-
-def quorum(case: BoardCase) -> int:
-    """Votes needed: more than half of the whole board (the boards' own custom; the guideline leaves it open [R])."""
-    return len(case.members) // 2 + 1
-
-
-def tally(votes: dict) -> str:
-    """The outcome that the votes carry: more than half of those cast, or else deferred."""
-    counted = Counter(CHOICES[vote["choice"]] for vote in votes.values())
-    half = len(votes) / 2
-    if counted[APPROVED] > half:
-        return APPROVED
-    if counted[APPROVED] + counted[CONDITIONS] > half:
-        return CONDITIONS
-    return REJECTED if counted[REJECTED] > half else DEFERRED
+__all__ = [
+    "APPROVED",
+    "CHOICES",
+    "CONDITIONS",
+    "DEFERRED",
+    "OUTCOMES",
+    "BoardCase",
+    "Close",
+    "ConfirmIrb",
+    "Decide",
+    "DeclareConflict",
+    "Docket",
+    "EnterIrb",
+    "OpenVoting",
+    "Revoke",
+    "Vote",
+    "advice",
+    "board",
+    "composition",
+    "member",
+    "quorum",
+    "tally",
+    "view",
+    "voters",
+]
 
 
 class Docketed(Event, of=board):
@@ -162,39 +113,6 @@ class Docket(Command, of=board, source=("none", DEFERRED), target=("docketed",),
                 edition=pack["edition"],
             )
         ]
-
-
-def composition(members: list[dict], chair: str, edition: dict) -> list[Problem]:
-    """What is wrong with a board under an edition of the rules (G6); recommendations do not count as wrong."""
-    rule = edition["G6"]
-    wanted, count = rule["parameters"], len(members)
-    outside = sum(entry.get("kind") == "outsider" for entry in members)
-    facts: dict[str, Any] = {"edition": rule["edition"], "count": count, "outside": outside, **wanted}
-    found = []
-
-    def check(holds: bool, code: str, text: str) -> None:
-        if not holds:
-            found.append(Problem(code, text, where="members", remedy=N_("Edition {edition} asks for it."), **facts))
-
-    check(len({entry["id"] for entry in members}) == count, "member-twice", N_("A member is named twice."))
-    check(chair in {entry["id"] for entry in members}, "no-chair", N_("The chair is not among the members."))
-    check(count >= wanted["min_members"], "board-too-small", N_("{count} members; at least {min_members} are needed."))
-    check(
-        count <= wanted.get("max_members", count),
-        "board-too-large",
-        N_("{count} members; at most {max_members} may be."),
-    )
-    check(
-        outside >= wanted["min_outsiders"],
-        "too-few-outsiders",
-        N_("{outside} members from outside; at least {min_outsiders} are needed."),
-    )
-    check(
-        not wanted.get("outside_majority") or outside * 2 > count,
-        "no-outside-majority",
-        N_("{outside} of {count} members are from outside; more than half must be."),
-    )
-    return found
 
 
 class ConflictDeclared(Event, of=board):
@@ -382,69 +300,6 @@ class Revoke(Command, of=board, source=(APPROVED, CONDITIONS), target=("revoked"
         return [Revoked(at=stamp(now), by=self.by, reason=self.reason)]
 
 
-class IrbEntered(Event, of=board):
-    number: str
-    letter: str
-    decision: str
-    expires: str
-
-    def evolve(self, case: BoardCase) -> BoardCase:
-        entry = {key: getattr(self, key) for key in ("number", "letter", "decision", "expires")}
-        return replace(case, irb_pending={**entry, "entered_by": self.by})
-
-
-class EnterIrb(Command, of=board, source=LIVE, role="board secretary"):
-    """An outside e-IRB's decision. decision: approved | exempt | rejected | suspended; expires: last day it holds."""
-
-    number: str
-    letter: str
-    decision: str
-    expires: str
-
-    def decide(self, case: BoardCase, now: datetime) -> list[Event]:
-        require(self.number.strip(), "irb-number", N_("The IRB number is missing."), where="number")
-        require_digest(self.letter, "letter")
-        require(
-            self.decision in ("approved", "exempt", "rejected", "suspended"),
-            "irb-decision",
-            N_("{decision} is no IRB decision that is known here."),
-            where="decision",
-            decision=self.decision,
-        )
-        day(self.expires, "expires")
-        entry = {"number": self.number, "letter": self.letter, "decision": self.decision, "expires": self.expires}
-        return [IrbEntered(at=stamp(now), by=self.by, **entry)]
-
-
-class IrbConfirmed(Event, of=board):
-    letter: str
-
-    def evolve(self, case: BoardCase) -> BoardCase:
-        return replace(case, irb={**case.irb_pending, "confirmed_by": self.by}, irb_pending={})
-
-
-class ConfirmIrb(Command, of=board, source=LIVE, role="board member or privacy officer"):
-    """A second person who has the letter at hand confirms it by its SHA-256."""
-
-    letter: str
-
-    def decide(self, case: BoardCase, now: datetime) -> list[Event]:
-        require(case.irb_pending, "nothing-to-confirm", N_("No IRB decision waits for confirmation."))
-        require(
-            self.by != case.irb_pending["entered_by"],
-            "same-person",
-            N_("Who entered the IRB decision cannot confirm it."),
-            remedy=N_("Ask a second person."),
-        )
-        require(
-            self.letter == case.irb_pending["letter"],
-            "other-letter",
-            N_("The letter at hand is not the one that was entered."),
-            where="letter",
-        )
-        return [IrbConfirmed(at=stamp(now), by=self.by, letter=self.letter)]
-
-
 class Closed(Event, of=board):
     reason: str
 
@@ -459,11 +314,3 @@ class Close(Command, of=board, source=(*LIVE, "revoked"), target=("closed",), ro
 
     def decide(self, case: BoardCase, now: datetime) -> list[Event]:
         return [Closed(at=stamp(now), by=self.by, reason=self.reason)]
-
-
-def view(case: BoardCase, viewer: str = "") -> dict:
-    """The case as pages may show it: before the decision each member sees the own vote only, others the number."""
-    shown = {**case.as_data(), "votes_in": len(case.votes), "quorum": quorum(case)}
-    if case.status == "voting" or (case.status == "closed" and not case.letter):
-        shown["votes"] = {person: vote for person, vote in case.votes.items() if person == viewer}
-    return shown

@@ -53,3 +53,7 @@ def markdown() -> str:
         parts += [f"## {aggregate.name}", steps(aggregate), grid(aggregate)]
     parts += ["## Clauses of an agreement", clauses(), "## Roles kept apart", apart()]
     return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -16,7 +16,9 @@ from ansim.governance.board import (
     Docket,
     EnterIrb,
     OpenVoting,
+    Revoke,
     Vote,
+    advice,
     board,
     composition,
     tally,
@@ -134,6 +136,16 @@ def test_voting_opens_only_when_all_declared_and_a_quorum_can_vote():
     refused("conflict-unnamed", play(docket()), DeclareConflict(by="m1", conflict=True))
 
 
+def test_an_approval_can_be_revoked_and_every_case_closed():
+    state = play(*[Vote(by=person, choice="approve") for person in ("chair", "m1", "out")], state=voting())
+    state = play(Decide(by="chair", outcome="approved", letter=LETTER, expires="2027-12-31"), state=state)
+    refused("not-the-chair", state, Revoke(by="m1", reason="x"))
+    refused("no-reason", state, Revoke(by="chair", reason=""))
+    state = play(Revoke(by="chair", reason="incident"), state=state)
+    assert (state.status, state.outcome) == ("revoked", "revoked")
+    assert play(Close(by="secretary", reason="over"), state=state).status == "closed"
+
+
 def test_a_deferred_case_is_voted_anew():
     state = play(*[Vote(by=m, choice="defer", reason="plan") for m in ("chair", "m1", "m2")], state=voting())
     state = play(Decide(by="chair", outcome="deferred", letter=LETTER), docket(), state=state)
@@ -164,6 +176,13 @@ def test_composition_follows_the_edition_of_the_day(day, codes):
     assert [problem.code for problem in composition(MEMBERS, "chair", rules.at(day))] == codes
     assert "board-too-small" in [problem.code for problem in composition(MEMBERS[:4], "chair", rules.at(day))]
     assert "no-chair" in [problem.code for problem in composition(MEMBERS, "x", rules.at(day))]
+
+
+def test_an_outsider_is_advised_where_the_edition_recommends_one():
+    inside = [{**entry, "kind": "internal"} for entry in MEMBERS]
+    assert [problem.code for problem in advice(inside, rules.at(date(2026, 1, 1)))] == ["outsider-recommended"]
+    assert composition(inside, "chair", rules.at(date(2026, 1, 1))) == []
+    assert advice(MEMBERS, rules.at(date(2026, 1, 1))) == []
 
 
 def test_tally_needs_more_than_half():
