@@ -7,13 +7,11 @@ wrong, ``save(page, name)`` keeps a picture when ANSIM_SCREENSHOTS names a folde
 from __future__ import annotations
 
 import os
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -57,26 +55,25 @@ def browser() -> Iterator[Browser]:
             started.close()
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
 @contextmanager
-def serving(application: Any) -> Iterator[str]:
-    """Runs a WSGI application on a free port of this machine and gives its address."""
-    with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
+def gallery(charts: Path) -> Iterator[str]:
+    """Runs the gallery in a process of its own, its drawings in the folder `charts`, and gives its address."""
+    environment = {**os.environ, "ANSIM_GALLERY_CHARTS": str(charts)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "gallery"],
+        cwd=Path(__file__).parent,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            assert address.startswith("http://"), "the gallery did not start; run `python -m gallery` in tests/browser"
+            yield address
         finally:
-            server.shutdown()
-            thread.join()
+            process.terminate()
 
 
 def violations(page: Page) -> list[str]:
@@ -115,7 +112,7 @@ def unreachable(page: Page) -> list[str]:
 
 
 def check_page(page: Page, *, keyboard: bool = True) -> None:
-    """Raises AssertionError with all faults: axe, sideways scroll at 320 px, small targets, one h1, keyboard (slower)."""
+    """Raises AssertionError with all faults: axe, sideways scroll at 320 px, small targets, one h1, keyboard."""
     faults = violations(page)
     size = page.viewport_size
     if keyboard:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gallery.settings")
 
-from helpers import DESK, PHONE, browser, check_page, save, serving, violations
+from helpers import DESK, PHONE, browser, check_page, gallery, save, violations
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.enable_socket,
-    pytest.mark.skipif(
-        os.environ["DJANGO_SETTINGS_MODULE"] != "gallery.settings", reason="another site's settings are in force"
-    ),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 
 NAMES = ["case", "dataset", "tables", "form", "wrong", "checks", "confirm", "history", "sign-in", "step-up"]
 # (language, colour scheme); axe measures the contrast in each
@@ -29,10 +21,8 @@ STYLES = [("ko", "light"), ("ko", "dark"), ("en", "light"), ("en", "dark")]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    from django.core.wsgi import get_wsgi_application
-
-    with serving(get_wsgi_application()) as url:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with gallery(tmp_path_factory.mktemp("charts")) as url:
         yield url
 
 

@@ -453,6 +453,19 @@ def history(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def hostile(request: HttpRequest) -> dict[str, Any]:
+    """Texts that somebody typed in order to run code in a reviewer's browser."""
+    bad = "<script>alert(1)</script>"
+    return {
+        "title": bad,
+        "answer": Answer(Tag(bad), bad, text=bad),
+        "progress": Progress(bad, [bad], [ProgressRow(bad, [Step(Tag(bad), note=bad)])]),
+        "clocks": [Clock(bad, 1, 2, bad)],
+        "moments": [Moment(at(11, 2), bad, bad, bad)],
+        "facts": [Fact(bad, [bad, Link(bad, "#"), Code(bad), Code(bad, 10)])],
+    }
+
+
 class SignInForm(Form):
     name = forms.CharField()
     word = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
@@ -480,6 +493,7 @@ PAGES: dict[str, tuple[str, Callable[[HttpRequest], dict[str, Any]]]] = {
     "checks": ("web/check.html", checks),
     "confirm": ("web/confirm.html", confirm),
     "history": ("gallery/history.html", history),
+    "hostile": ("gallery/case.html", hostile),
     "sign-in": ("web/sign_in.html", sign_in),
     "step-up": ("web/step_up.html", step_up),
 }

@@ -1,5 +1,6 @@
 """A tiny Django project that draws every component of the shared look, with sample contexts and no database."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -41,7 +42,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 ANSIM_FACE = "gallery.pages.face"
-ANSIM_CHARTS = Path(tempfile.gettempdir()) / "ansim-gallery-charts"
+ANSIM_CHARTS = Path(os.environ.get("ANSIM_GALLERY_CHARTS") or Path(tempfile.gettempdir()) / "ansim-gallery-charts")
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", "한국어"), ("en", "English")]
 LOCALE_PATHS = [words.LOCALE]

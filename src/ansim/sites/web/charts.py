@@ -7,8 +7,11 @@ Meaning is carried by position, direct labels and lightness, so charts survive g
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -40,7 +43,13 @@ class Chart:
 
     def as_data(self) -> dict[str, Any]:
         """JSON value that names the drawing: the same data give the same file."""
-        return {"chart": 1, **asdict(self)}
+        return asdict(self)
+
+
+@cache
+def edition() -> str:
+    """Names this way of drawing, so that no drawing of an older program is shown."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 def _chart(

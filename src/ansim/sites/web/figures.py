@@ -25,7 +25,8 @@ NAME = re.compile(r"[0-9a-f]{64}")
 
 def figure(chart: charts.Chart, table: Table | None = None, *, alt: Any = "", note: Any = "") -> Figure:
     """Draws the chart once in both schemes, keeps the files in the site's chart folder and returns its figure."""
-    name = hmac.new(settings.SECRET_KEY.encode(), canonical(chart.as_data()), "sha256").hexdigest()
+    content = canonical([charts.edition(), chart.as_data()])
+    name = hmac.new(settings.SECRET_KEY.encode(), content, "sha256").hexdigest()
     for scheme in charts.SCHEMES:
         path = folder() / f"{name}.{scheme}.svg"
         if not path.exists():
