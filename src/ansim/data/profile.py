@@ -2,10 +2,11 @@
 
 Rules: a number of people below `threshold` is None (suppressed), and so is everything told about them; other numbers
 are rounded to `base`, each by itself, never to below the threshold. So a total next to its parts need not be their sum,
-and the difference gives nothing exact (which is why a base of 1, no rounding, is refused). Where parts and their whole are both told (people by age band and sex), the parts
-that are hidden cover `threshold` people together, or one more part is hidden. A variable that fewer than `threshold`
-people have is left out: that it exists at all would tell of them. A range runs from the k-th smallest of the people's
-own smallest values to the k-th largest of their largest, k = max(threshold, 1 % of people): each end rests on k people.
+and the difference gives nothing exact (which is why a base of 1, no rounding, is refused). Where parts and their whole
+are both told (people by age band and sex), the hidden parts cover `threshold` people together, or one more part is
+hidden. A variable that fewer than `threshold` people have is left out: that it exists at all would tell of them. A
+range runs from the k-th smallest of the people's own smallest values to the k-th largest of their largest, k =
+max(threshold, 1 % of people), in few digits: each end rests on k people.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,8 @@ def profile(
     {"ansim": "profile/1", threshold, base, people, coverage: {from, to} | None, tables: [{table, people, records}],
     variables: [{event, concept_id, name, people, records, missing_percent, low, high}],
     people_by_year: [{year, people}], people_by_age_sex: [{age_band, sex, people}]}; None means suppressed or not known.
-    Age is completed years on the last day of the person's last record year. Raises Problem for a threshold or base below 2.
+    Age is completed years at the end of the year of the person's last record. Raises Problem when threshold or base is
+    below 2.
     """
     if threshold < 2 or base < 2:
         raise Problem("bad-threshold", N_("The threshold and the rounding base must be at least 2."), where="policy")
