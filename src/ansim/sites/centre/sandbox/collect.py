@@ -1,4 +1,4 @@
-"""Take files out of a sandbox's tar. The tar is hostile input: whatever wrote it, only plain files with plain names pass."""
+"""Take files out of a sandbox's tar: hostile input, of which only plain files with plain names pass."""
 
 import re
 import tarfile
@@ -25,6 +25,7 @@ def extract(stream: IO[bytes], target: Path, limits: Limits) -> tuple[tuple[str,
     accepted: list[str] = []
     refused: list[Refused] = []
     total = 0
+    current: Path | None = None  # a file that is cut off is not an output
     try:
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             for count, member in enumerate(archive):
@@ -39,10 +40,14 @@ def extract(stream: IO[bytes], target: Path, limits: Limits) -> tuple[tuple[str,
                     refused.append(Refused(ascii(name)[1:-1][:200], reason))
                     continue
                 member.name, member.mode = name, 0o600
+                current = target / name
                 archive.extract(member, target, set_attrs=False, filter="data")
+                current = None
                 accepted.append(name)
                 total += member.size
     except (tarfile.TarError, OSError, ValueError) as error:
+        if current is not None:
+            current.unlink(missing_ok=True)
         refused.append(Refused("…", f"the output could not be read to its end ({type(error).__name__})"))
     return tuple(accepted), tuple(refused)
 

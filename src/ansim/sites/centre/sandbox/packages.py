@@ -100,7 +100,7 @@ def _warm_fonts(target: Path) -> None:
         (work / "code" / "main.py").write_text(script)
         result = run(SandboxJob(work / "code", work / "data", work / "out", packages=target, limits=Limits(wall=120)))
         if not result.files:
-            raise Problem("sandbox-fonts", N_("matplotlib does not start: {text}"), text=result.stderr[-500:])
+            raise Problem("sandbox-fonts", N_("matplotlib does not start: {report}"), report=result.stderr[-500:])
         (target / ".matplotlib").mkdir(mode=0o755)
         for file in result.files:
             shutil.copyfile(work / "out" / file, target / ".matplotlib" / file)
