@@ -9,7 +9,12 @@ from rich.console import Console
 
 from ansim.errors import Problem
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ansim (안심): safe utilisation of medical data.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Ansim (안심): safe utilisation of medical data.",
+)
 console = Console()
 
 

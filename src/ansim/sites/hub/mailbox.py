@@ -23,6 +23,7 @@ from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import envelope, post, signed, trust
+from ansim.sites.hub import presence
 from ansim.sites.store.models import Mail, Notice
 
 MAX_ENVELOPE = 64 * 1024 * 1024
@@ -73,7 +74,9 @@ def caller(request: HttpRequest) -> str:
     key = trust.directory().key(str(claims.get("iss")), str(signed.header(token).get("kid")), clock.now())
     head, _ = signed.open_compact(token, key)
     skew = timedelta(seconds=site().skew_seconds)
-    in_time = datetime.fromisoformat(claims["iat"]) - skew <= clock.now() <= datetime.fromisoformat(claims["exp"]) + skew
+    in_time = (
+        datetime.fromisoformat(claims["iat"]) - skew <= clock.now() <= datetime.fromisoformat(claims["exp"]) + skew
+    )
     if head.get("typ") != "ansim-1/poll" or claims.get("aud") != site().id or not in_time:
         raise Problem("bad-ticket", N_("The ticket is not for this hub or is out of date."))
     return str(claims["iss"])
@@ -101,6 +104,7 @@ def envelopes(request: HttpRequest) -> HttpResponse:
 
 
 def _mail_for(receiver: str) -> dict[str, Any]:
+    presence.saw(receiver)
     mails = Mail.objects.filter(receiver=receiver)[:50]
     blobs = site().path("blobs", receiver)
     return {

@@ -1,0 +1,95 @@
+"""What the hub knows of requests and applications: titles, areas, who must act next and by when. Nothing confidential."""
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from ansim.errors import N_, Problem
+from ansim.governance.application import Report, Submit, application
+from ansim.governance.core import civil_day
+from ansim.sites import clock
+from ansim.sites.exchange import post
+from ansim.sites.store import ledger
+from ansim.sites.store.models import Record
+
+ANSWER_DAYS = 14
+
+
+@post.receives("request.opened")
+def _on_opened(message: post.Message) -> None:
+    given = message.payload
+    if Record.objects.filter(kind="request", key=given["id"]).exists():
+        return
+    data = {
+        "id": given["id"], "title": given["title"], "areas": given["areas"], "organisation": message.sender,
+        "person": given.get("person", ""), "opened": clock.iso(clock.now()), "application": "",
+        "holders": {holder: {"status": "sent", "waiting_on": holder, "since": "", "due": "", "version": -1} for holder in given["holders"]},
+    }  # fmt: skip
+    ledger.note(f"request:{given['id']}", "request.opened", actor=message.sender, holders=given["holders"])
+    ledger.record("request", given["id"], data, status="open")
+
+
+@post.receives("review.status")
+def _on_status(message: post.Message) -> None:
+    """A holder's own news of its review; older news never overwrites newer."""
+    given = message.payload
+    found = Record.objects.select_for_update().filter(kind="request", key=given["id"]).first()
+    if found is None or message.sender not in found.data["holders"]:
+        raise Problem("not-asked", N_("{holder} was not asked this."), holder=message.sender)
+    if given["version"] <= found.data["holders"][message.sender]["version"]:
+        return
+    entry = {name: given[name] for name in ("status", "waiting_on", "since", "due", "version")}
+    ledger.record(
+        "request",
+        found.key,
+        {**found.data, "holders": {**found.data["holders"], message.sender: entry}},
+        status=found.status,
+    )
+    ledger.note(
+        f"request:{found.key}",
+        "review.moved",
+        actor=message.sender,
+        status=given["status"],
+        waiting_on=given["waiting_on"],
+    )
+    if Record.objects.filter(kind="application", key=found.key).exists():
+        report = Report(
+            by=message.sender, reported=given["status"], waiting_on=given["waiting_on"], since=given["since"],
+            due=given["due"], holder_version=given["version"],
+        )  # fmt: skip
+        ledger.execute(application, found.key, report, actor=message.sender)
+
+
+@post.receives("application.submit")
+def _on_submit(message: post.Message) -> None:
+    """The public part of an application whose whole went sealed to the holders."""
+    public, key = message.payload["public"], message.payload["request"]
+    due = (civil_day(clock.now()) + timedelta(days=ANSWER_DAYS)).isoformat()
+    with transaction.atomic():
+        submit = Submit(
+            by=message.sender, id=key, applicant=message.sender, title=public["title"], areas=public["areas"],
+            digest=message.payload["digest"], holders={holder: due for holder in public["holders"]},
+            signature={"key": message.payload["signature"]["kid"], "digest": message.payload["digest"]},
+        )  # fmt: skip
+        ledger.execute(application, key, submit, actor=message.sender)
+        found = Record.objects.filter(kind="request", key=key).first()
+        if found:
+            ledger.record(
+                "request", key, {**found.data, "application": public["id"], "public": public}, status="applied"
+            )
+
+
+@post.receives("board.outcome")
+def _on_outcome(message: post.Message) -> None:
+    """A board's outcome, for the clocks and the page; the letter goes to the applicant, sealed."""
+    found = Record.objects.select_for_update().filter(kind="request", key=message.payload["id"]).first()
+    if found is None or message.sender not in found.data["holders"]:
+        raise Problem("not-asked", N_("{holder} was not asked this."), holder=message.sender)
+    entry = {**found.data["holders"][message.sender], "outcome": message.payload["outcome"]}
+    ledger.note(f"request:{found.key}", "board.outcome", actor=message.sender, outcome=message.payload["outcome"])
+    ledger.record(
+        "request",
+        found.key,
+        {**found.data, "holders": {**found.data["holders"], message.sender: entry}},
+        status=found.status,
+    )

@@ -1,0 +1,137 @@
+"""Requests and applications across hospitals: who must act next and by when."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+
+from ansim.errors import N_, Problem
+from ansim.governance import areas
+from ansim.governance.core import civil_day
+from ansim.sites import clock, people
+from ansim.sites.exchange import trust
+from ansim.sites.pages import Empty, Page, Section, page
+from ansim.sites.store.models import Record
+from ansim.sites.web.formats import phrase
+from ansim.sites.web.parts import Answer, Column, Fact, Link, Progress, ProgressRow, Step, Table, Tag, Tone
+
+NAVIGATION = [(40, _("Requests"), "/requests/", {"researcher", "coordinator"}, None)]
+
+STAGES = [_("Reply"), _("Screening"), _("Board"), _("Agreement"), _("Preparation"), _("Open")]
+STATUS: dict[str, tuple[int, Any, Tone]] = {
+    "sent": (0, _("Sent"), "info"),
+    "asked": (0, _("Waiting for a reply"), "info"),
+    "replied": (0, _("Replied"), "success"),
+    "unwilling": (0, _("Not taking part"), "neutral"),
+    "received": (1, _("Application received"), "info"),
+    "screening": (1, _("In screening"), "info"),
+    "returned": (1, _("Returned for mending"), "warning"),
+    "board": (2, _("At the board"), "info"),
+    "approved": (2, _("Approved"), "success"),
+    "rejected": (2, _("Not approved"), "danger"),
+    "agreement": (3, _("Being signed"), "info"),
+    "preparing": (4, _("Being prepared"), "info"),
+    "open": (5, _("In use"), "success"),
+    "closed": (5, _("Closed"), "neutral"),
+}
+
+
+def _mine(request: HttpRequest) -> Any:
+    rows = Record.objects.filter(kind="request").order_by("-updated")
+    if "coordinator" in people.roles(request.user):
+        return rows
+    return rows.filter(data__person=f"{request.user.get_username()}@company-x") | rows.filter(
+        data__person=request.user.get_username()
+    )
+
+
+def names() -> dict[str, dict]:
+    return {site["id"]: site["name"] for site in trust.directory().sites.values()}
+
+
+def area_names(codes: list[str]) -> str:
+    tree = areas.tree()
+    return ", ".join(phrase(tree[code]) if code in tree else code for code in codes)
+
+
+def matrix(holders: dict[str, dict], today: date) -> Progress:
+    """The case across hospitals: a row each, a column a stage."""
+    called = names()
+    rows = []
+    for holder, entry in holders.items():
+        reached, word, tone = STATUS.get(entry["status"], (0, entry["status"], "neutral"))
+        late = bool(entry["due"]) and date.fromisoformat(entry["due"][:10]) < today
+        steps: list[Step | None] = [
+            Step(Tag(_("Done"), "success")) if column < reached else None for column in range(len(STAGES))
+        ]
+        steps[reached] = Step(Tag(word, tone), date.fromisoformat(entry["due"][:10]) if entry["due"] else None, late)
+        rows.append(ProgressRow(called.get(holder, holder), steps, waiting_on=entry["waiting_on"]))
+    return Progress(_("Where each hospital stands"), STAGES, rows)
+
+
+@page("researcher", "coordinator")
+def listing(request: HttpRequest) -> Page:
+    rows = list(_mine(request)[:200])
+    if not rows:
+        empty = Empty(
+            _("No requests yet"),
+            _(
+                "Requests are written and signed at your organisation's own desk; their state across hospitals shows here."
+            ),
+        )
+        return Page(_("Requests"), [Section("", [empty])], {"requests": []})
+    table = Table(
+        _("Requests"),
+        [Column(_("Study")), Column(_("Area of research")), Column(_("Hospitals"), number=True), Column(_("Opened"))],
+        [
+            [Link(found.data["title"], f"/requests/{found.key}/"), area_names(found.data["areas"]), len(found.data["holders"]),
+             datetime.fromisoformat(found.data["opened"])]
+            for found in rows
+        ],
+    )  # fmt: skip
+    return Page(_("Requests"), [Section("", [table])], {"requests": [found.key for found in rows]})
+
+
+@page("researcher", "coordinator")
+def detail(request: HttpRequest, key: str) -> Page:
+    found = _mine(request).filter(key=key).first()
+    if found is None:
+        raise Problem("no-request", N_("There is no such request of yours."))
+    holders, called = found.data["holders"], names()
+    pending = {
+        name: entry
+        for name, entry in holders.items()
+        if entry["waiting_on"] and entry["status"] not in {"closed", "unwilling", "rejected"}
+    }
+    due = min((entry["due"][:10] for entry in pending.values() if entry["due"]), default="")
+    application = Record.objects.filter(kind="application", key=key).first()
+    facts = [
+        Fact(_("Area of research"), area_names(found.data["areas"])),
+        Fact(_("Organisation"), called.get(found.data["organisation"], found.data["organisation"])),
+        Fact(_("Opened"), datetime.fromisoformat(found.data["opened"])),
+        Fact(_("Application"), found.data["application"] or _("Not sent yet")),
+    ]
+    if public := found.data.get("public"):
+        facts.append(Fact(_("Period asked for"), f"{public['not_before']} – {public['not_after']}"))
+    today = civil_day(clock.now())
+    return Page(
+        found.data["title"],
+        [
+            Section(_("Where each hospital stands"), [matrix(holders, today)]),
+            Section(_("What this is"), [facts]),
+        ],
+        {"request": {**found.data}, "application": application.data if application else None},
+        answer=Answer(
+            Tag(application.data["status"] if application else _("Asked"), "info"),
+            who=", ".join(phrase(called.get(name, name)) for name in pending),
+            by=date.fromisoformat(due) if due else None,
+            late=bool(due) and date.fromisoformat(due) < today,
+            text=_("The cohort, the protocol and the people travel sealed from your desk to the hospitals; this portal cannot read them."),
+        ),
+        over=_("Request to several hospitals"), trail=[Link(_("Requests"), "/requests/")],
+    )  # fmt: skip
+
+
+urlpatterns = [path("requests/", listing), path("requests/<str:key>/", detail), path("applications/<str:key>/", detail)]
