@@ -18,8 +18,8 @@ from ansim.privacy.deid.sql import first, quote, text
 
 MANIFEST = "manifest.json"
 TYPES = {"pseudonymise": "VARCHAR", "shift": "DATE", "serial": "BIGINT", "generalise": "BIGINT", "bucket": "BIGINT"}
-TOKEN = "^[0-9a-f]{32}$"
-_INTEGERS = ("BIGINT", "HUGEINT", "UBIGINT", "INTEGER")
+TOKEN = "^[0-9a-f]{32}$"  # noqa: S105 (a form, not a secret)
+_NUMBERS = ("BIGINT", "DOUBLE")
 
 
 def gate(folder: Path, plan: Mapping, original_ids: Iterable | pa.Array | None = None) -> dict[str, Any]:
@@ -131,7 +131,8 @@ def _tokens(con: duckdb.DuckDBPyConnection, plan: Mapping) -> Iterable[Problem]:
         bad, strangers = first(
             con,
             f"""SELECT count(*) FILTER (person_id IS NULL OR NOT regexp_full_match(person_id, '{TOKEN}')),
-            count(*) FILTER (person_id NOT IN (SELECT person_id FROM person WHERE person_id IS NOT NULL)) FROM {name}""",
+            count(*) FILTER (person_id NOT IN (SELECT person_id FROM person WHERE person_id IS NOT NULL))
+            FROM {name}""",
         )
         twice = table in ("person", "cohort") and _some(
             con, f"SELECT 1 FROM {name} GROUP BY person_id HAVING count(*) > 1"
@@ -148,12 +149,12 @@ def _tokens(con: duckdb.DuckDBPyConnection, plan: Mapping) -> Iterable[Problem]:
 def _identifiers(con: duckdb.DuckDBPyConnection, plan: Mapping) -> Iterable[Problem]:
     for table in output_columns(plan):
         for column, kind in _types(con, table).items():
-            if kind not in ("VARCHAR", *_INTEGERS) or column == "person_id":
+            if kind not in ("VARCHAR", *_NUMBERS) or column == "person_id":
                 continue
-            tests = identifiers.tests(quote(column), numeric=kind != "VARCHAR")
-            flags = ", ".join(f"coalesce(bool_or({test}), false)" for test in tests.values())
+            conditions = identifiers.conditions(quote(column), numeric=kind != "VARCHAR")
+            flags = ", ".join(f"coalesce(bool_or({condition}), false)" for condition in conditions.values())
             row = first(con, f"SELECT {flags} FROM {quote(table)}")
-            for name in [name for name, hit in zip(tests, row, strict=True) if hit]:
+            for name in [name for name, hit in zip(conditions, row, strict=True) if hit]:
                 yield Problem(
                     "direct-identifier",
                     N_("{column} holds values that look like a {kind}."),

@@ -19,16 +19,17 @@ def check_digit(first12: str) -> int:
     return (11 - sum(w * int(d) for w, d in zip(WEIGHTS, first12, strict=True)) % 11) % 10
 
 
-def tests(column: str, *, numeric: bool = False) -> dict[str, str]:
+def conditions(column: str, *, numeric: bool = False) -> dict[str, str]:
     """{kind: SQL condition} that a value of the column (quoted name) holds an identifier of the kind.
 
-    numeric: the column holds whole numbers; only a resident number survives as one (phones lose their zero).
+    numeric: the column holds numbers; only a resident number can be told from other numbers there.
     """
-    text = f"{column}::VARCHAR"
-    found = {"resident-number": f"{_resident(text)}"}
     if numeric:
-        return found
-    return found | {
+        whole = f"TRY_CAST(CASE WHEN {column} = floor({column}) THEN {column} END AS BIGINT)"
+        padded = f"lpad({whole}::VARCHAR, 13, '0')"  # who was born from 2000 on has lost leading zeros
+        return {"resident-number": f"{whole} BETWEEN 101000000 AND 9999999999999 AND {_resident(padded)}"}
+    text = f"{column}::VARCHAR"
+    return {"resident-number": _resident(text)} | {
         "phone": f"regexp_matches({text}, '{_MOBILE}') OR regexp_matches({text}, '{_LANDLINE}')",
         "email": f"regexp_matches({text}, '{_EMAIL}')",
     }

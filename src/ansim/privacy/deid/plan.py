@@ -7,7 +7,8 @@ stands alone, so that the reviewers sign its digest and the run follows nothing 
 plan/1: {"ansim", "query": digest, "data_version", "period": {"from", "to"}, "shift_days", "policy": {"k",
 "max_suppressed_permille", "age_widths": [years, 0 for one class], "age_top"}, "age_bounds": {"min", "max"},
 "tables": {table: {"event", "select", "date", "concept", "columns": {column: {"action", …}}}},
-"derived": {table: {"columns": …}}, "special": {"blocked": […], "incomplete": […]}, "overrides": […]}.
+"derived": {table: {"columns": …}}, "missing": [events of which the CDM has no table: to the query, none happened],
+"special": {"blocked": […], "incomplete": […]}, "overrides": […]}.
 
 Actions: keep; drop; pseudonymise (token of the key process); shift (by the person's days); serial (a new number);
 generalise (birth becomes the age on the entry date); bucket and top-code (ages, by the policy's widths and top).
@@ -91,7 +92,7 @@ VOCABULARY = {
 def scope(query: Mapping) -> dict[str, dict]:
     """The events that a query/1 looks at: {event: {"all": bool, "concepts": [id], "descendants_of": [id]}}.
 
-    An empty concept list means every event of the kind, as in the query. Refuses a query of another kind, and events
+    An empty concept list means every event of the kind, as in the query; a missing one is a KeyError. Refuses a query of another kind, and events
     that no extract can carry yet (cost: it has no person and no date of its own).
     """
     documents.kind(query, "query/1")
@@ -110,7 +111,7 @@ def scope(query: Mapping) -> dict[str, dict]:
                 event=event,
             )
         here = found.setdefault(event, {"all": False, "concepts": set(), "descendants_of": set()})
-        concepts = part.get("concepts") or ()
+        concepts = part["concepts"]
         here["all"] |= not concepts
         here["descendants_of" if part.get("descendants") else "concepts"].update(concepts)
     return {
@@ -148,18 +149,22 @@ def compile(
         "age_bounds": {"min": bounds.get("min"), "max": bounds.get("max")},
         "tables": {"person": {"event": None, "columns": _actions(tables, "person", PERSON, ("person_id",))}},
         "derived": {"cohort": {"columns": COHORT}},
+        "missing": [],
         "special": dict(special or {"blocked": [], "incomplete": []}),
         "overrides": [dict(override) for override in overrides],
     }
     for event, select in selected.items():
         source = EVENTS[event]
-        kept = _event_actions(source)
+        needed = ("person_id", source.concept, source.start)
+        if not set(needed) <= set(tables.get(source.table, ())):
+            plan["missing"].append(event)
+            continue
         plan["tables"][source.table] = {
             "event": event,
             "select": select,
             "concept": source.concept,
             "date": source.start,
-            "columns": _actions(tables, source.table, kept, ("person_id", source.concept, source.start)),
+            "columns": _actions(tables, source.table, _event_actions(source), needed),
         }
     for table, columns in VOCABULARY.items():
         if table in tables:

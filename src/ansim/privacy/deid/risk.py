@@ -31,14 +31,14 @@ def report(
 
     person: the column that tells people apart where a person has several rows; without it each row is a person.
     policy: {"k": …, "l": …}, both optional. Gives people, classes, k, k_wildcard, l per sensitive column, uniques,
-    risks as shares of one (prosecutor_highest = 1/k, prosecutor_average = marketer = classes / people), distribution
+    risks as shares of one (prosecutor_highest = 1/k; marketer, the mean over people = classes / people), distribution
     [{"size", "classes", "people"}], and met with the reasons it is not. No people: k is 0 and the policy is not met.
     """
     _check(quasi_identifiers)
     classes = _classes(table, quasi_identifiers, sensitive, person)
     sizes = con.execute(f"SELECT size, count(*) FROM ({classes}) GROUP BY size ORDER BY size").fetchall()
-    # A person whose rows differ stands in several classes; each is a chance to be singled out, so each counts.
-    people, count = sum(size * number for size, number in sizes), sum(number for _, number in sizes)
+    counted = f"count(DISTINCT {quote(person)})" if person else "count(*)"
+    people, count = _one(con, f"SELECT {counted} FROM {table}"), sum(number for _, number in sizes)
     k = sizes[0][0] if sizes else 0
     diversity = _diversity(con, classes, list(sensitive))
     uniques = sizes[0][1] if k == 1 else 0
@@ -52,8 +52,7 @@ def report(
         "uniques": uniques,
         "sample_uniqueness": uniques / people if people else 0.0,
         "prosecutor_highest": 1 / k if k else 0.0,
-        "prosecutor_average": count / people if people else 0.0,
-        "marketer": count / people if people else 0.0,
+        "marketer": min(1.0, count / people) if people else 0.0,
         "distribution": [{"size": size, "classes": number, "people": size * number} for size, number in sizes],
     }
     reasons = []

@@ -60,7 +60,7 @@ def extract(
     Raises Problem(s), leaving no file, when the plan is not this query's, a special category is blocked, the policy's
     k cannot be reached, or the gate refuses.
     """
-    if plans.digest(plan) and plan["query"] != documents.digest(query):
+    if documents.kind(plan, plans.KIND)["query"] != documents.digest(query):
         raise Problem("other-query", N_("The plan was made for another query."), where="query")
     special.refuse(plan, now)
     folder = Path(out_folder)
@@ -166,7 +166,7 @@ def _people(con: duckdb.DuckDBPyConnection, cohort: Any, tokens: Asked, shifts: 
         f"""CREATE OR REPLACE TEMP TABLE _deid_people AS
         SELECT c.person_id, any_value(token) AS token, any_value(shift) AS shift,
             min(c.start_date)::DATE AS start_date, min_by(c.end_date, c.start_date)::DATE AS end_date,
-            any_value(p.gender_concept_id)::BIGINT AS sex, ({age})::BIGINT AS age
+            min(p.gender_concept_id)::BIGINT AS sex, ({age})::BIGINT AS age
         FROM {source} c JOIN person p ON p.person_id = c.person_id JOIN _deid_asked a ON a.person_id = c.person_id
         GROUP BY c.person_id"""
     )
@@ -191,10 +191,25 @@ def _ask(source: Asked, ids: list) -> list:
 
 
 def _age(con: duckdb.DuckDBPyConnection) -> str:
-    """SQL of the completed years on the first start date; an unknown month or day counts as the first."""
+    """SQL of the completed years on the first start date, unknown before birth.
+
+    The same reading as the cohort's: birth_datetime, else year, month and day; an impossible or unknown day is the
+    15th, an unknown month 1 July. Pass an `age` column with the people where another reading is wanted.
+    """
     columns = cdm_tables(con)["person"]
-    month, day = (f"coalesce(p.{name}, 1)" if name in columns else "1" for name in ("month_of_birth", "day_of_birth"))
-    return f"date_sub('year', any_value(make_date(p.year_of_birth, {month}, {day})), min(c.start_date)::DATE)"
+    year, month, day = (
+        f"TRY_CAST(p.{name} AS BIGINT)" if name in columns else "NULL::BIGINT"
+        for name in ("year_of_birth", "month_of_birth", "day_of_birth")
+    )
+    tries = [f"TRY_CAST(concat_ws('-', {year}, {month}, {part}) AS DATE)" for part in (f"coalesce({day}, 15)", "15")]
+    # concat_ws leaves out a missing month, so '1980-15' is no date and the year alone decides
+    tries.append(f"TRY_CAST({year} || '-07-01' AS DATE)")
+    if "birth_datetime" in columns:
+        tries.insert(0, "TRY_CAST(p.birth_datetime AS DATE)")
+    birth, start = f"min(coalesce({', '.join(tries)}))", "min(c.start_date)::DATE"
+    before = f"(month({start}) * 100 + day({start}) < month({birth}) * 100 + day({birth}))"
+    years = f"year({start}) - year({birth}) - {before}::INT"
+    return f"CASE WHEN {birth} <= {start} THEN {years} END"
 
 
 def _to_k(con: duckdb.DuckDBPyConnection, plan: Mapping) -> dict[str, Any]:

@@ -42,7 +42,11 @@ def find(
     known = categories(codes)
     present = {table: set(columns) for table, columns in tables.items()}
     special = _special_concepts(known, present)
-    scoped = " UNION ".join(_scope_sql(EVENTS[event], select, present) for event, select in selected.items())
+    scoped = " UNION ".join(
+        _scope_sql(EVENTS[event], select, present)
+        for event, select in selected.items()
+        if EVENTS[event].concept in present.get(EVENTS[event].table, ())
+    )
     found: dict[str, list[int]] = {}
     if special and scoped:
         rows = con.execute(
