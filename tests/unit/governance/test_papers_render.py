@@ -15,7 +15,7 @@ from ansim.errors import Problem
 from ansim.governance.papers import fonts, letters, words
 from ansim.governance.papers.agreement import agreement, thumbprint
 from ansim.governance.papers.check import attached
-from ansim.governance.papers.paper import boxes, facts, render, text
+from ansim.governance.papers.paper import boxes, facts, render, signature, text
 
 HASH = "0123456789abcdef" * 4
 ISSUER = {"id": "hospital-a", "name": "가람대학교병원"}
@@ -150,6 +150,20 @@ def test_a_character_that_the_font_lacks_is_refused_and_not_drawn_as_a_box():
 def test_a_paper_needs_a_time_with_a_zone():
     with pytest.raises(ValueError, match="timezone"):
         agreement(TERMS, names=NAMES, at=datetime(2026, 1, 5))
+
+
+@pytest.mark.parametrize("lines", [1, 24, 28, 60])
+def test_a_lone_signers_name_stands_in_its_box_on_every_length_of_letter(lines):
+    block = facts(text("값", "Value"), [(text("값", "Value"), str(number)) for number in range(lines)])
+    last = signature(BOTH, "가람대학교병원", BOTH)
+    pdf = render(text("제목", "Title"), [block, last], document={}, number="1", at=AT)
+    page = pypdf.PdfReader(BytesIO(pdf)).pages[-1]
+    heights = []
+    page.extract_text(visitor_text=lambda part, cm, tm, font, size: heights.append((part, tm[5] * cm[3] + cm[5])))
+    found = [height for part, height in heights if "가람대학교병원" in part]
+    box = boxes(["hospital-a"], pages=1)[0]
+    assert found
+    assert all(box.top - 30 < height < box.top for height in found), (found, box)
 
 
 def test_boxes_lie_on_the_last_sheets_and_apart():

@@ -97,7 +97,7 @@ def test_an_unsigned_paper_has_no_signers_but_its_terms_are_checked():
 def test_a_changed_byte_anywhere_is_refused():
     pdf = signed(2)
     chance = random.Random(7)
-    places = [chance.randrange(len(pdf)) for _ in range(24)]
+    places = [chance.randrange(len(pdf)) for _ in range(14)]
     gap = pdf.index(b"/Contents <") + len(b"/Contents <")
     for place in [*places, gap + 40, gap + 3000]:
         broken = bytearray(pdf)
