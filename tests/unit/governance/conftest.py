@@ -33,7 +33,7 @@ def terms(**changes):
             {"id": "ann", "name": "Ann", "role": "analyst", "key": key("A")},
             {"id": "bob", "name": "Bob", "role": "analyst", "key": key("E")},
         ],
-        "purpose": "scientific-research",
+        "purpose": "scientific research",
         "areas": ["upper-respiratory"],
         "query": {"ansim": "query/1", "cohort": {"entry": 1}, "variables": [{"name": "sex", "kind": "sex"}]},
         "modes": ["federated", "extract"],
