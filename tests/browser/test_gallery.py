@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,22 +33,34 @@ def chromium() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(params=STYLES, ids="-".join)
-def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    language, scheme = request.param
+@contextmanager
+def opened(chromium: Browser, language: str, scheme: str) -> Iterator[Page]:
     context = chromium.new_context(locale=language, color_scheme=scheme, viewport=DESK, reduced_motion="reduce")
     complaints: list[str] = []
-    opened = context.new_page()
-    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    yield opened
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
     context.close()
     refused = [text for text in complaints if "Content Security Policy" in text]
     assert not refused  # nothing on a page may need inline style or script
 
 
+@pytest.fixture(params=STYLES, ids="-".join)
+def styled(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    with opened(chromium, *request.param) as page:
+        yield page
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    with opened(chromium, "ko", "light") as page:
+        yield page
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_component_page(page: Page, address: str, name: str, request: pytest.FixtureRequest) -> None:
-    style = "-".join(request.node.callspec.params["page"])
+def test_component_page(styled: Page, address: str, name: str, request: pytest.FixtureRequest) -> None:
+    style = "-".join(request.node.callspec.params["styled"])
+    page = styled
     page.goto(f"{address}/{name}/")
     save(page, f"{name}-{style}")
     check_page(page, keyboard=style == "ko-light")  # the order of the controls is the same in all styles
