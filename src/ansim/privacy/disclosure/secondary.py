@@ -135,7 +135,7 @@ class Pattern:
         Unknowns: table a, table b, and z = 1 where a cell is hidden; |a - value| and |b - value| <= M z.
         """
         size = len(self.keys)
-        reach = float(self.values.max() + 2 * self.policy.threshold)
+        reach = 4.0 * self.policy.threshold  # far enough to move; a small M keeps the programme tight
         low, high = self._bounds(hidden, bounded)
         fixed = np.array([place in hidden for place in range(size)])
         lows = np.where(fixed, low, np.maximum(self.values - reach, 0.0))
@@ -165,7 +165,7 @@ class Pattern:
                 np.concatenate([low_a, low_b, fixed.astype(float)]), np.concatenate([high_a, high_b, np.ones(size)])
             ),
             constraints=constraints,
-            options={"time_limit": _SECONDS, "mip_rel_gap": 0.02},
+            options={"time_limit": _SECONDS, "mip_rel_gap": 0.05},
         )
         if answer.x is None:
             return set()
