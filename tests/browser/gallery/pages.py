@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (pairs of texts read best side by side)
 """Sample contexts: what pages of the sites look like, with invented cases."""
 
 from __future__ import annotations
@@ -8,16 +7,12 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from ansim.errors import N_, Problem, Problems
-from ansim.sites.web import charts
-from ansim.sites.web.figures import figure
-from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import (
     Action,
     Actor,
@@ -37,16 +32,15 @@ from ansim.sites.web.parts import (
     Table,
     Tag,
 )
+from gallery.dataset import dataset
+from gallery.forms import ReviewForm, SignInForm
+from gallery.words import both
 
 KOREA = ZoneInfo("Asia/Seoul")
 
 
 def at(month: int, day: int, hour: int = 9) -> dt.datetime:
     return dt.datetime(2026, month, day, hour, 30, tzinfo=KOREA)
-
-
-def both(ko: str, en: str) -> dict[str, str]:
-    return {"ko": ko, "en": en}
 
 
 def face(request: HttpRequest) -> tuple[Face, Actor | None, list[NavItem]]:
@@ -201,63 +195,6 @@ def case(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def dataset(request: HttpRequest) -> dict[str, Any]:
-    years = [
-        (2010, 412),
-        (2011, 455),
-        (2012, 508),
-        (2013, 530),
-        (2014, None),
-        (2015, 601),
-        (2016, 640),
-        (2017, 722),
-        (2018, 745),
-        (2019, 802),
-    ]
-    bands = [
-        ("0-9", 120, 131),
-        ("10-19", 210, 190),
-        ("20-29", 402, 355),
-        ("30-39", 510, 470),
-        ("40-49", 610, 580),
-        ("50-59", 590, 602),
-        ("60-69", 420, 398),
-        ("70-79", 205, 150),
-        ("80+", 60, None),
-    ]
-    gaps = [
-        (both("체온", "Temperature")[charts.language()], 0.42),
-        ("HbA1c", 0.183),
-        (both("흡연", "Smoking")[charts.language()], 0.071),
-        (both("성별", "Sex")[charts.language()], 0.0),
-    ]
-    steps = [
-        (both("전체 인원", "All people"), 2694),
-        (both("부비동염 진단", "Diagnosis of sinusitis"), 1204),
-        (both("18-89세", "Aged 18 to 89"), 980),
-        (both("과거력 없음", "No earlier episode"), 611),
-    ]
-    hidden = lambda n: Suppressed() if n is None else n  # noqa: E731
-    year_table = Table(
-        both("연도별 인원", "People by year"),
-        [Column(both("연도", "Year")), Column(both("인원", "People"), both("명", "n"), True)],
-        [[str(y), hidden(n)] for y, n in years],
-    )
-    return {
-        "title": both("누리의료원 호흡기 진료 데이터셋", "Respiratory care, Nuri Medical Centre"),
-        "lead": both("OMOP CDM 5.4 · 2010-2019년 · 2,694명", "OMOP CDM 5.4 · 2010 to 2019 · 2,694 people"),
-        "figures": [
-            figure(charts.people_by_year(both("진료 인원은 10년 사이 거의 두 배가 되었습니다", "People seen almost doubled in ten years"), years), year_table),
-            figure(charts.age_and_sex(both("환자의 절반은 30-59세입니다", "Half of the patients are 30 to 59 years old"), bands)),
-            figure(charts.missingness(both("체온은 열 명 중 네 명에게 없습니다", "Temperature is missing for four in ten people"), gaps)),
-            figure(charts.attrition(both("조건을 모두 채우면 611명이 남습니다", "All criteria leave 611 people"), steps)),
-            figure(charts.stage_days(both("심의가 기한을 이틀 넘겼습니다", "The board is two days late"), [(both("사전 검토", "Pre-screen"), 3, 5), (both("심의", "Board"), 16, 14), (both("협약", "Agreement"), 2, 10)])),
-            figure(charts.class_sizes(both("12명은 k = 5보다 작은 집단에 있습니다", "12 people are in classes below k = 5"), [("1-4", 12), ("5-9", 80), ("10-19", 240), ("20-49", 610), ("50+", 1800)], k=5)),
-            figure(charts.forest(both("항생제는 만성화와 뚜렷한 관련이 없습니다", "Antibiotics show no clear relation to a chronic course"), [(both("항생제", "Antibiotics"), 0.94, 0.78, 1.13), (both("나이 (10년)", "Age (10 years)"), 1.21, 1.09, 1.34), (both("여성", "Women"), 1.02, 0.85, 1.22)], measure=both("오즈비 (95% 신뢰구간)", "Odds ratio (95% confidence interval)"))),
-        ],
-    }  # fmt: skip
-
-
 def tables(request: HttpRequest) -> dict[str, Any]:
     count = Table(
         both("연령대와 성별 인원", "People by age band and sex"),
@@ -310,58 +247,6 @@ def tables(request: HttpRequest) -> dict[str, Any]:
             for tone in ("info", "success", "warning", "danger")
         ],
     }  # fmt: skip
-
-
-class ReviewForm(Form):
-    title = forms.CharField(help_text="")
-    purpose = forms.CharField(widget=forms.Textarea)
-    area = forms.ChoiceField(choices=[("", "")], widget=forms.RadioSelect)
-    people = forms.IntegerField(min_value=10)
-    until = forms.DateField(widget=DayInput)
-    modes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
-    holder = forms.ChoiceField()
-    protocol = forms.FileField(required=False)
-    agree = forms.BooleanField()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        words = {
-            "title": (
-                both("연구 제목", "Title of the study"),
-                both(
-                    "심의위원이 목록에서 보게 될 짧은 이름입니다.",
-                    "A short name that reviewers will see in their list.",
-                ),
-            ),
-            "purpose": (
-                both("이용 목적", "Purpose"),
-                both(
-                    "무엇을 알고자 하며, 누구에게 이로운지 쉬운 말로 적어 주세요.",
-                    "Say in plain words what you want to learn and who gains from it.",
-                ),
-            ),
-            "area": (both("연구 분야", "Area of research"), both("하나만 고르세요.", "Choose one.")),
-            "people": (both("예상 인원", "Expected number of people"), both("10명 이상이어야 합니다.", "10 or more.")),
-            "until": (both("이용 종료일", "Last day of use"), None),
-            "modes": (
-                both("분석 방식", "Ways of analysis"),
-                both("필요한 것을 모두 고르세요.", "Choose all that you need."),
-            ),
-            "holder": (both("데이터 보유기관", "Hospital or public body"), None),
-            "protocol": (both("연구계획서", "Protocol"), both("PDF, 16 MB까지.", "PDF, up to 16 MB.")),
-            "agree": (both("재식별을 시도하지 않겠습니다.", "I will not try to re-identify anybody."), None),
-        }
-        for name, (label, hint) in words.items():
-            self.fields[name].label = label[charts.language()]
-            self.fields[name].help_text = hint[charts.language()] if hint else ""
-        pick = lambda *pairs: [(key, both(ko, en)[charts.language()]) for key, ko, en in pairs]  # noqa: E731
-        self.fields["area"].choices = pick(("resp", "호흡기 질환", "Respiratory disease"), ("onc", "암", "Cancer"))
-        self.fields["modes"].choices = pick(
-            ("fed", "연합 분석", "Federated"), ("centre", "안심활용센터", "In the centre")
-        )
-        self.fields["holder"].choices = pick(
-            ("a", "한빛대학교병원", "Hanbit University Hospital"), ("b", "가람병원", "Garam Hospital")
-        )
 
 
 def form(request: HttpRequest) -> dict[str, Any]:
@@ -464,16 +349,6 @@ def hostile(request: HttpRequest) -> dict[str, Any]:
         "moments": [Moment(at(11, 2), bad, bad, bad)],
         "facts": [Fact(bad, [bad, Link(bad, "#"), Code(bad), Code(bad, 10)])],
     }
-
-
-class SignInForm(Form):
-    name = forms.CharField()
-    word = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = both("사용자 이름", "User name")[charts.language()]
-        self.fields["word"].label = both("비밀번호", "Password")[charts.language()]
 
 
 def sign_in(request: HttpRequest) -> dict[str, Any]:
