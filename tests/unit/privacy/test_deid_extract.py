@@ -232,6 +232,16 @@ def test_special_categories_are_found_in_source_codes():
     assert [entry["category"] for entry in found["blocked"]] == ["abuse-abortion"]
 
 
+def test_the_run_looks_for_special_categories_itself(tmp_path):
+    con = world.cdm(100)
+    blind = plan.compile(world.query(), run.cdm_tables(con), data_version="1")
+    con.execute("UPDATE condition_occurrence SET condition_source_value = 'O04.9' WHERE person_id = 3")
+    with pytest.raises(Problem) as caught:
+        run.extract(con, world.query(), blind, world.cohort(con), tokens, shifts, tmp_path / "out")
+    assert caught.value.code == "special-category"
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_override_needs_four_fields_and_time(tmp_path):
     con, query, now = world.cdm(), condition_query(world.HIV), dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     tables = run.cdm_tables(con)

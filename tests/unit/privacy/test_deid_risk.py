@@ -18,7 +18,7 @@ rows = st.lists(
     min_size=1,
     max_size=40,
 )
-modest = settings(max_examples=60, deadline=None, derandomize=True)
+modest = settings(max_examples=30, deadline=None, derandomize=True)
 
 
 def table(data) -> duckdb.DuckDBPyConnection:
@@ -84,7 +84,7 @@ def test_suppression_reaches_k_at_the_least_loss(data, k):
             con, "t", ["sex", "age"], k=k, ladders={"age": ladder}, max_suppressed_permille=200, into="safe"
         )
     except Problem as problem:
-        assert problem.code == "k-not-reached"
+        assert problem.code == "k-not-reached"  # noqa: PT017 (either outcome is checked)
         classes = Counter((sex, age is None) for sex, age, _ in data)  # the coarsest step
         assert sum(size for size in classes.values() if size < k) * 5 > len(data) or max(classes.values()) < k
         return

@@ -92,8 +92,8 @@ VOCABULARY = {
 def scope(query: Mapping) -> dict[str, dict]:
     """The events that a query/1 looks at: {event: {"all": bool, "concepts": [id], "descendants_of": [id]}}.
 
-    An empty concept list means every event of the kind, as in the query; a missing one is a KeyError. Refuses a query of another kind, and events
-    that no extract can carry yet (cost: it has no person and no date of its own).
+    An empty concept list means every event of the kind, as in the query; a missing one is a KeyError. Refuses a query
+    of another kind, and events that no extract can carry yet (cost: it has no person and no date of its own).
     """
     documents.kind(query, "query/1")
     cohort = query["cohort"]
@@ -134,8 +134,9 @@ def compile(
 ) -> dict:
     """The plan/1 for a query over a CDM with these tables ({table: columns}, small letters).
 
-    policy overrides `POLICY` ("k", "max_suppressed_permille", "age_top", "age_widths"); special is the finding of
-    `special.find`; overrides are documents checked when the plan is run (`special.refuse`).
+    policy overrides `POLICY` ("k", "max_suppressed_permille", "age_top", "age_widths"). special is the finding of
+    `special.find`, for the reviewers to see (the run looks again by itself). overrides are documents
+    {"category", "reason", "protection_plan", "approver", "expires": date}, checked when the plan is run.
     """
     selected = scope(query)
     bounds = query["cohort"].get("age") or {}

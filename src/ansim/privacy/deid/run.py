@@ -49,6 +49,7 @@ def extract(
     out_folder: str | Path,
     *,
     now: dt.datetime | None = None,
+    codes: Mapping | None = None,
 ) -> dict[str, Any]:
     """Write the extract of a plan into a new folder and give back its manifest (also there as manifest.json).
 
@@ -56,7 +57,8 @@ def extract(
     person with person_id, start_date, end_date (and age, completed years on start_date, where known), as an Arrow
     table, a list of tuples, or the name of a table or bracketed query in `cdm`. tokens, shifts: from original ids to
     tokens of 32 hexadecimal digits and to days, as functions of a list or as mappings. now: needed when the plan has
-    an override of a special category, which must not have expired.
+    an override of a special category, which must not have expired. codes: the site's own code sets of special
+    categories; they are looked for again in the data themselves, whatever the plan found when it was made.
     Raises Problem(s), leaving no file, when the plan is not this query's, a special category is blocked, the policy's
     k cannot be reached, or the gate refuses.
     """
@@ -71,6 +73,7 @@ def extract(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
+        _refuse_special(con, plan, codes or special.load(), now)
         manifest = _write(con, plan, cohort_people, tokens, shifts, part)
         (part / gates.MANIFEST).write_bytes(documents.canonical(manifest))
         if folder.exists():
@@ -111,6 +114,11 @@ def verify(folder: str | Path) -> dict[str, Any]:
                 "file-changed", N_("The file {name} is missing or was changed."), where=file.name, name=file.name
             )
     return manifest
+
+
+def _refuse_special(con: duckdb.DuckDBPyConnection, plan: Mapping, codes: Mapping, now: dt.datetime | None) -> None:
+    selected = {spec["event"]: spec["select"] for spec in plan["tables"].values() if spec["event"]}
+    special.refuse({**plan, "special": special.find(con, selected, codes, cdm_tables(con))}, now)
 
 
 def _write(
