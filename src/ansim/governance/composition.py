@@ -3,6 +3,9 @@
 from typing import Any
 
 from ansim.errors import N_, Problem
+from ansim.governance.checks import is_text
+
+KINDS = ("internal", "outsider")
 
 
 def composition(members: list[dict], chair: str, edition: dict) -> list[Problem]:
@@ -17,6 +20,11 @@ def composition(members: list[dict], chair: str, edition: dict) -> list[Problem]
         if not holds:
             found.append(Problem(code, text, where="members", remedy=N_("Edition {edition} asks for it."), **facts))
 
+    for entry in members:
+        if not all(is_text(entry.get(name)) for name in ("id", "org")) or entry.get("kind") not in KINDS:
+            return [
+                Problem("member-fields", N_("Each member needs an id, an organisation and a kind."), where="members")
+            ]
     check(len({entry["id"] for entry in members}) == count, "member-twice", N_("A member is named twice."))
     check(chair in {entry["id"] for entry in members}, "no-chair", N_("The chair is not among the members."))
     check(count >= wanted["min_members"], "board-too-small", N_("{count} members; at least {min_members} are needed."))

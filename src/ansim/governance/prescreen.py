@@ -102,7 +102,7 @@ def how(see: Checks, document: dict) -> None:
     see.listed(holders, "holders")
     if linkage is not None:
         linked = linkage.get("holders") if isinstance(linkage, dict) else None
-        inside = isinstance(linked, list) and isinstance(holders, list) and set(linked) <= set(holders)
+        inside = isinstance(linked, list) and isinstance(holders, list) and all(one in holders for one in linked)
         see.need(
             inside and len(linked or []) > 1,
             "linkage.holders",

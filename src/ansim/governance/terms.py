@@ -7,7 +7,7 @@ from typing import Any
 from ansim.documents import kind
 from ansim.errors import N_
 from ansim.governance import areas, rules
-from ansim.governance.checks import Checks
+from ansim.governance.checks import Checks, is_public_key
 from ansim.governance.core import is_digest
 
 FIELDS = (
@@ -89,7 +89,7 @@ def check_parties(see: Checks, terms: dict) -> None:
             see.text(member.get("name"), f"members.{number}.name")
             see.text(member.get("role"), f"members.{number}.role")
             see.key(member.get("key"), f"members.{number}.key")
-        keys = [member["key"].get("x") for member in terms["members"] if isinstance(member.get("key"), dict)]
+        keys = [member["key"]["x"] for member in terms["members"] if is_public_key(member.get("key"))]
         see.need(len(set(keys)) == len(keys), "members", "key-shared", N_("Two members share one key."))
 
 
@@ -129,10 +129,13 @@ def check_linkage(see: Checks, terms: dict) -> None:
         N_("Who keeps the linkage keys cannot also join the records."),
     )
     if see.listed(linkage["holders"], "linkage.holders") and isinstance(terms["holders"], list):
-        known = {holder.get("id") for holder in terms["holders"] if isinstance(holder, dict)}
+        known = [holder.get("id") for holder in terms["holders"] if isinstance(holder, dict)]
         see.need(len(linkage["holders"]) > 1, "linkage.holders", "missing", N_("Linkage needs two holders or more."))
         see.need(
-            set(linkage["holders"]) <= known, "linkage.holders", "not-a-party", N_("A linked holder is not a party.")
+            all(one in known for one in linkage["holders"]),
+            "linkage.holders",
+            "not-a-party",
+            N_("A linked holder is not a party."),
         )
 
 

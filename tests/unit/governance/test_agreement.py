@@ -168,13 +168,28 @@ def test_terms_keys_and_query(world):
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
     lambda inner: (
-        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "key", "centre", "holders"]), inner)
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "key", "x", "centre", "holders"]), inner)
     ),
     max_leaves=4,
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+KEYED = [{"id": "a", "name": "a", "role": "r", "key": {"kty": "OKP", "crv": "Ed25519", "x": []}}] * 2
+
+
+@pytest.mark.parametrize(
+    "field", ["holders", "members", "areas", "modes", "linkage", "place", "user", "output", "query"]
+)
+@pytest.mark.parametrize(
+    "junk",
+    [[{}], [[]], {"key_agency": "k", "linker": "l", "holders": [{}]}, {"id": []}, [{"id": []}, {"id": {}}], KEYED],
+)
+def test_nested_junk_is_a_problem(field, junk, world):
+    with pytest.raises(Problem, match=r"."):
+        parse_terms(world.terms(**{field: junk}))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(field=st.sampled_from([field for field in FIELDS if field != "ansim"]), junk=JUNK)
 def test_junk_in_any_field_is_a_problem_and_never_a_crash(field, junk, world):
     free = {"max_persons": 0, "publication": 1, "fees": 1, "linkage": None, "supersedes": None}

@@ -175,6 +175,9 @@ def test_the_irb_decision_needs_a_second_person_with_the_same_letter():
 def test_composition_follows_the_edition_of_the_day(day, codes):
     assert [problem.code for problem in composition(MEMBERS, "chair", rules.at(day))] == codes
     assert "board-too-small" in [problem.code for problem in composition(MEMBERS[:4], "chair", rules.at(day))]
+    for name in ("id", "org", "kind"):
+        torn = [{**MEMBERS[0], name: None}, *MEMBERS[1:]]
+        assert [problem.code for problem in composition(torn, "chair", rules.at(day))] == ["member-fields"]
     assert "no-chair" in [problem.code for problem in composition(MEMBERS, "x", rules.at(day))]
 
 

@@ -226,18 +226,28 @@ def test_the_prescreen_wants_a_signature_and_every_field(world):
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
     lambda inner: (
-        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "key", "centre", "holders"]), inner)
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "key", "x", "centre", "holders"]), inner)
     ),
     max_leaves=4,
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(data=st.data(), junk=JUNK)
 def test_the_prescreen_survives_junk_in_any_field(data, junk, world):
     field = data.draw(st.sampled_from(sorted(whole(world))))
     found = prescreen(whole(world, **{field: junk}), world.NOW, "ann")
     assert all(str(problem) for problem in found)
+
+
+@pytest.mark.parametrize(
+    "field", ["holders", "people", "areas", "modes", "linkage", "place", "protocol", "pledges", "query"]
+)
+@pytest.mark.parametrize(
+    "junk", [[{}], [[]], {"holders": [{}, {}]}, {"id": []}, [{"id": []}], [{"id": "a", "key": {"x": []}}]]
+)
+def test_the_prescreen_survives_nested_junk(field, junk, world):
+    assert prescreen(whole(world, **{field: junk}), world.NOW, "ann")
 
 
 def test_the_public_part_tells_nothing_of_the_cohort(world):
