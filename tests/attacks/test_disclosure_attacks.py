@@ -190,6 +190,26 @@ def test_steering_to_the_edge_of_snapping():
     assert abs(accuracy(strategy(remembering)) - 0.5) < 0.08
 
 
+def test_stated_bound_of_many_unrelated_sets():
+    """The victim attached to ten unrelated known sets, the noise averaged: not prevented, but bounded as documented."""
+
+    def strategy(asker, questions):
+        def guess(rng, seed, present):
+            ask, above = asker(seed), 0
+            for place in range(questions):
+                known = BitMap(range(1 + 1000 * place, 203 + 1000 * place))
+                above += int(ask(known | (BitMap([0]) if present else BitMap()))) - 202
+            return above / questions > 0.5
+
+        return guess
+
+    assert accuracy(strategy(lambda seed: lambda people: plain(people, Policy()), 1)) == 1.0  # positive control
+    assert accuracy(strategy(remembering, 1)) < 0.6
+    assert accuracy(strategy(remembering, 10)) < 0.8
+    wide = Policy(noise=20)
+    assert accuracy(strategy(lambda seed: remembering(seed, wide), 10)) < 0.65
+
+
 def test_averaging_repeated_questions():
     """The same set asked again by anybody, in any order of building it, shows one number."""
     for seed in range(20):

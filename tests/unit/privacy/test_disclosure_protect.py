@@ -17,14 +17,14 @@ from ansim.privacy.disclosure.secondary import Pattern
 from ansim.privacy.disclosure.table import TOTAL, TableSpec, tabulate
 
 SPEC = TableSpec(("band",), ("sex",))
-MODEST = settings(max_examples=30, deadline=None, derandomize=True)
+MODEST = settings(max_examples=15, deadline=None, derandomize=True)
 
 
 def people_frame(counts, start=0, **extra):
     """One row a person for {(band, sex): n}."""
     keys = [key for key, n in counts.items() for _ in range(n)]
     data = {
-        "person_id": list(range(start, start + len(keys))),
+        "person_id": pa.array(range(start, start + len(keys)), pa.int64()),
         "band": pa.array([key[0] for key in keys], pa.string()),
         "sex": pa.array([key[1] for key in keys], pa.string()),
     }

@@ -15,10 +15,13 @@ The rule. Every answered set is an *anchor* with the number that was shown for i
 What an attacker learns who knows all people of a set but one. Asking with and without that person: nothing, both show
 one number. A single fresh question: at most 1 in 2 noise + 1. Steering to the edge of snapping with d known people: at
 most about 1 in 2 snap_distance a try, and the tried neighbourhood is spent, because the try itself is now an anchor.
-Residual risk, said plainly: such tries add up over disjoint sets of known people, which only the budget bounds; a chain
-of small steps drags one number along, so answers at its end may be off by the length of the chain (harm to use, not to
-people); that a number is an older one shows that somebody asked something similar before (of the questions, not of
-people). Anchors are shared by all askers, otherwise two colluding ones would compare two independent noises.
+Residual risk, said plainly. Fresh questions about the same person over unrelated sets of known people add up, as they
+do for any noise: with noise 5 an attacker who knows all others is right in about 73 % of cases after 10 such questions
+and 96 % after 50 (guessing: 50 %); 40 tries at the edge of snapping give 64 % (tests/attacks). Only the budget and a
+larger `noise` bound this. A chain of small steps drags one number along, so answers at its end may be off by the length
+of the chain (harm to use, not to people). That a number is an older one shows that somebody asked something similar
+before (a fact about questions, not about people). Anchors are shared by all askers, otherwise two colluding ones would
+compare two independent noises. Feasibility answers are not compared with released tables.
 """
 
 import hashlib
