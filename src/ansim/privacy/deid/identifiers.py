@@ -27,7 +27,8 @@ def conditions(column: str, *, numeric: bool = False) -> dict[str, str]:
     if numeric:
         whole = f"TRY_CAST(CASE WHEN {column} = floor({column}) THEN {column} END AS BIGINT)"
         padded = f"lpad({whole}::VARCHAR, 13, '0')"  # who was born from 2000 on has lost leading zeros
-        return {"resident-number": f"{whole} BETWEEN 101000000 AND 9999999999999 AND {_resident(padded)}"}
+        possible = f"{whole} BETWEEN 101000000 AND 9999999999999"
+        return {"resident-number": f"CASE WHEN {possible} THEN {_resident(padded)} ELSE false END"}
     text = f"{column}::VARCHAR"
     return {"resident-number": _resident(text)} | {
         "phone": f"regexp_matches({text}, '{_MOBILE}') OR regexp_matches({text}, '{_LANDLINE}')",
@@ -45,6 +46,7 @@ def _resident(text: str) -> str:
     checked = f"{last} = (11 - ({total}) % 11) % 10 OR {last} = (13 - ({total}) % 11) % 10"
     separated = "regexp_matches(c, '^[0-9]{6}[- ][1-8]')"
     return (
-        f"(regexp_matches({text}, '[0-9]{{6}}[- ]?[0-9]{{7}}') AND "
-        f"len(list_filter({candidates}, lambda c: {separated} OR {checked})) > 0)"
+        # CASE, so that the dear part is only run on the few rows that pass the cheap one
+        f"CASE WHEN regexp_matches({text}, '[0-9]{{6}}[- ]?[0-9]{{7}}') THEN "
+        f"len(list_filter({candidates}, lambda c: {separated} OR {checked})) > 0 ELSE false END"
     )
