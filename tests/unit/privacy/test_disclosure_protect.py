@@ -1,5 +1,6 @@
 """Tables, rules and suppression, against brute force and against pooled tables."""
 
+import json
 import random
 from itertools import product
 
@@ -278,3 +279,19 @@ def test_rounding_and_hostile_counts():
     for bad in ([1], [[["a"]]], [[["a"], 1], [["a"], 2]], [[[["a"]], 1]]):
         with pytest.raises(Problem):
             counts_from_data(bad)
+
+
+def test_categories_are_json_and_wrong_values_are_a_problem():
+    frame = pa.table(
+        {
+            "person_id": pa.array(["a", "b"]).dictionary_encode(),
+            "day": pa.array([0, None], pa.date32()),
+            "v": [1.5, float("nan")],
+        }
+    )
+    table = tabulate(frame, TableSpec(("day",), (), "sum", "v"))
+    assert set(table.cells) == {("1970-01-01",), (None,), (TOTAL,)}
+    assert (table.cells[(TOTAL,)].total, len(table.cells[(TOTAL,)].valued)) == (1.5, 1)
+    json.dumps(protect(table, Policy()).as_data())
+    with pytest.raises(Problem):
+        tabulate(frame, TableSpec((), (), where=(("v", "abc"),)))

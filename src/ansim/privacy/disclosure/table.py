@@ -141,11 +141,14 @@ def tabulate(frame: pa.Table, spec: TableSpec, coder: Coder | None = None) -> Ta
     codes = (coder or _local_codes)(ids)
     names = [f"d{index}" for index in range(len(spec.dimensions))]
     columns: dict[str, Any] = {"code": pa.array(codes, pa.uint32())}
-    columns |= {name: frame.column(variable) for name, variable in zip(names, spec.dimensions, strict=True)}
+    columns |= {name: _category(frame.column(variable)) for name, variable in zip(names, spec.dimensions, strict=True)}
     columns |= {f"w{index}": frame.column(variable) for index, (variable, _) in enumerate(spec.where)}
     if spec.kind in ("sum", "mean"):
         columns["value"] = frame.column(spec.of).cast(pa.float64())
-    return _assemble(spec, _cube(pa.table(columns), spec, names))
+    try:
+        return _assemble(spec, _cube(pa.table(columns), spec, names))
+    except duckdb.Error as error:
+        raise _bad("where", N_("The variables cannot be compared with these values.")) from error
 
 
 def cube_keys(categories: tuple[tuple[Any, ...], ...]) -> Iterator[Key]:
@@ -198,7 +201,7 @@ def _key(row: dict[str, Any], dimensions: int) -> tuple[Key, int]:
 def _cell(spec: TableSpec, key: Key, people: np.ndarray, rows: int, contributions: np.ndarray) -> Cell:
     if spec.kind not in ("sum", "mean"):
         return Cell(key, BitMap(people), rows)
-    known = ~np.isnan(contributions.astype(float))
+    known = np.isfinite(contributions.astype(float))
     values = contributions.astype(float)[known]
     magnitude = np.sort(np.abs(values))[::-1]
     return Cell(
@@ -211,6 +214,13 @@ def _cell(spec: TableSpec, key: Key, people: np.ndarray, rows: int, contribution
         absolute=float(magnitude.sum()),
         distinct=len(np.unique(values)),
     )
+
+
+def _category(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories are JSON values that compare exactly: whole numbers, true and false, else texts."""
+    kind = column.type
+    plain = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)
+    return column if plain else column.cast(pa.string())
 
 
 def _local_codes(ids: pa.Array) -> np.ndarray:
