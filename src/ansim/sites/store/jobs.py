@@ -65,7 +65,9 @@ def take(kinds: list[str] | None = None) -> Job | None:
         due = Job.objects.select_for_update(skip_locked=True).filter(due__lte=moment)
         if kinds is not None:
             due = due.filter(kind__in=kinds)
-        found = (due.filter(state="queued") | due.filter(state="leased", lease__lte=moment)).order_by("due", "id").first()
+        found = (
+            (due.filter(state="queued") | due.filter(state="leased", lease__lte=moment)).order_by("due", "id").first()
+        )
         if found is None:
             return None
         found.state, found.lease, found.attempts = "leased", moment + LEASE_SECONDS, found.attempts + 1
@@ -127,9 +129,7 @@ def _retry(task: Job, seconds: float, reason: str, *, counts: bool = True) -> No
         _end(task, "dead", reason)
         return
     attempts = task.attempts if counts else task.attempts - 1
-    Job.objects.filter(id=task.id).update(
-        state="queued", due=time.time() + seconds, error=reason, attempts=attempts
-    )
+    Job.objects.filter(id=task.id).update(state="queued", due=time.time() + seconds, error=reason, attempts=attempts)
 
 
 def _end(task: Job, state: str, reason: str) -> None:

@@ -43,9 +43,7 @@ def append(stream: str, events: Iterable[tuple[str, dict]], *, actor: str) -> in
         for kind, data in events:
             version += 1
             salt = secrets.token_bytes(32)
-            leaf = entry.commitment(
-                salt=salt, stream=stream, version=version, type=kind, at=at, actor=actor, data=data
-            )
+            leaf = entry.commitment(salt=salt, stream=stream, version=version, type=kind, at=at, actor=actor, data=data)
             rows.append(
                 Event(
                     seq=frontier.size, stream=stream, version=version, type=kind, at=at, actor=actor,
@@ -54,9 +52,7 @@ def append(stream: str, events: Iterable[tuple[str, dict]], *, actor: str) -> in
             )  # fmt: skip
             frontier = frontier.append(leaf)
         Event.objects.bulk_create(rows)
-        LedgerHead.objects.filter(id=1).update(
-            size=frontier.size, frontier=[part.hex() for part in frontier.hashes]
-        )
+        LedgerHead.objects.filter(id=1).update(size=frontier.size, frontier=[part.hex() for part in frontier.hashes])
     return version
 
 

@@ -15,8 +15,8 @@ class Event(models.Model):
     type = models.CharField(max_length=100)
     at = models.CharField(max_length=30)
     actor = models.CharField(max_length=200)
-    data = models.TextField()
-    salt = models.CharField(max_length=64)
+    data = models.TextField(null=True)
+    salt = models.CharField(max_length=64, null=True)
     leaf = models.CharField(max_length=64)
 
     class Meta:

@@ -1,0 +1,50 @@
+"""An agreement's paper at a site: rendered from its terms, signed with the site's key, verified against the directory.
+
+Every site renders the same terms to the same bytes, so nobody signs pages that say other things than the terms.
+"""
+
+import base64
+from datetime import datetime
+
+from ansim.documents import digest
+from ansim.errors import N_, Problem
+from ansim.governance.papers.agreement import agreement as render
+from ansim.governance.papers.check import verify_pdf
+from ansim.governance.papers.sign import Party, sign_pdf
+from ansim.governance.terms import parse_terms, parties
+from ansim.research.cohort.query import parse as parse_query
+from ansim.sites import clock
+from ansim.sites.config import site
+from ansim.sites.exchange import post, trust
+
+
+def draw(terms: dict, names: dict, drawn: str) -> bytes:
+    """The unsigned paper. names: concept id (text) to name; drawn: ISO time of drawing up."""
+    return render(terms, names={int(key): value for key, value in names.items()}, at=datetime.fromisoformat(drawn))
+
+
+def certificates(terms: dict) -> dict[str, bytes]:
+    """Each party's pinned certificate, from the signed site directory."""
+    directory = trust.directory()
+    return {party: base64.b64decode(directory.site(party)["certificate"]) for party in parties(terms)}
+
+
+def sign(pdf: bytes, terms: dict, reason: str) -> bytes:
+    """The paper with this site's signature added."""
+    certificate = certificates(terms)[site().id]
+    return sign_pdf(pdf, Party(site().id, certificate, post.sign), reason=reason, at=clock.now())
+
+
+def check(given: dict) -> tuple[dict, bytes, list[str]]:
+    """(terms, pdf, parties whose signature holds) of {terms, pdf, names, drawn}; raises Problem saying what differs."""
+    terms = parse_terms(given["terms"], parse_query)
+    pdf = base64.b64decode(given["pdf"])
+    original = draw(terms, given["names"], given["drawn"])
+    found = verify_pdf(pdf, certificates(terms), terms, now=clock.now(), original=original)
+    return terms, pdf, [each.party for each in found]
+
+
+def require_all(terms: dict, signed: list[str]) -> None:
+    missing = sorted(set(parties(terms)) - set(signed))
+    if missing:
+        raise Problem("unsigned", N_("These parties have not signed: {names}."), names=", ".join(missing), digest=digest(terms))
