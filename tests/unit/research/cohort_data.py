@@ -111,7 +111,7 @@ def queries(draw: st.DrawFn) -> q.Query:
             draw(st.builds(q.Entry, **_events(), which=st.sampled_from(q.WHICH))),
             draw(ages()),
             draw(sexes),
-            tuple(draw(st.lists(criteria(), max_size=2))),
+            tuple(draw(st.lists(criteria(), max_size=1))),
             tuple(draw(st.lists(criteria(), max_size=2))),
         ),
         q.Period(first, first + timedelta(days=draw(st.sampled_from([59, 40, 40, 15, 0])))),
