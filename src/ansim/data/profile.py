@@ -2,11 +2,11 @@
 
 Rules: a number of people below `threshold` is None (suppressed), and so is everything told about them; other numbers
 are rounded to `base`, each by itself, never to below the threshold. So a total next to its parts need not be their sum,
-and the difference gives nothing exact (which is why a base of 1, no rounding, is refused). Where parts and their whole
-are both told (people by age band and sex), the hidden parts cover `threshold` people together, or one more part is
-hidden. A variable that fewer than `threshold` people have is left out: that it exists at all would tell of them. A
-range runs from the k-th smallest of the people's own smallest values to the k-th largest of their largest, k =
-max(threshold, 1 % of people), in few digits: each end rests on k people.
+and the difference gives nothing exact (a base below 3 would leave some numbers to one count alone, and is refused).
+Where parts and their whole are both told (people by age band and sex), the hidden parts cover `threshold` people
+together, or one more part is hidden. A variable that fewer than `threshold` people have is left out: that it exists at
+all would tell of them. A range runs from the k-th smallest of the people's own smallest values to the k-th largest of
+their largest, k = max(threshold, 1 % of people), in few digits: each end rests on k people.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from ansim.errors import N_, Problem
 BAND = 10  # years of an age band
 OLDEST_BAND = 90  # people of this age and older are one band
 SEXES = {8507: "M", 8532: "F"}
+SMALLEST_BASE = 3  # then at least two counts are told as the same number, also next to the threshold
 SIGNIFICANT = 3  # digits of a range's end
 
 
@@ -34,11 +35,16 @@ def profile(
     {"ansim": "profile/1", threshold, base, people, coverage: {from, to} | None, tables: [{table, people, records}],
     variables: [{event, concept_id, name, people, records, missing_percent, low, high}],
     people_by_year: [{year, people}], people_by_age_sex: [{age_band, sex, people}]}; None means suppressed or not known.
-    Age is completed years at the end of the year of the person's last record. Raises Problem when threshold or base is
-    below 2.
+    Age is completed years at the end of the year of the person's last record. Raises Problem for a threshold below 2
+    or a base below 3.
     """
-    if threshold < 2 or base < 2:
-        raise Problem("bad-threshold", N_("The threshold and the rounding base must be at least 2."), where="policy")
+    if threshold < 2 or base < SMALLEST_BASE:
+        raise Problem(
+            "bad-threshold",
+            N_("The threshold must be at least 2 and the rounding base at least {base}."),
+            where="policy",
+            base=SMALLEST_BASE,
+        )
     rule = (threshold, base)
     people = con.execute("SELECT count(DISTINCT person_id) FROM person").fetchall()[0][0]
     # Rows of nobody (a person id that no person has) are no one's records and count nowhere.
@@ -47,6 +53,10 @@ def profile(
     )
     years = _people_by_year(con, rule)
     shown = [row["year"] for row in years if row["people"] is not None]
+    variables: list[dict] = []
+    for event in EVENTS.values():
+        progress(event.kind)
+        variables += _variables(con, event, rule)
     result = {
         "ansim": "profile/1",
         "threshold": threshold,
@@ -54,13 +64,10 @@ def profile(
         "people": protected(people, *rule),
         "coverage": {"from": f"{shown[0]}-01-01", "to": f"{shown[-1]}-12-31"} if shown else None,
         "tables": _tables(con, rule),
-        "variables": [],
+        "variables": variables,
         "people_by_year": years,
         "people_by_age_sex": _people_by_age_sex(con, rule),
     }
-    for event in EVENTS.values():
-        progress(event.kind)
-        result["variables"] += _variables(con, event, rule)
     con.execute("DROP TABLE known")
     return result
 
