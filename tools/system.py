@@ -1,4 +1,4 @@
-"""Debian packages that a command needs: installed when root, else named. Standard library only: it runs before anything of ours."""
+"""Debian packages that a command needs: installed when root, else named. It runs before anything of ours is installed."""
 
 import os
 import shutil
@@ -22,7 +22,10 @@ def main(packages: list[str]) -> int:
     if not wanted:
         return 0
     if os.geteuid() != 0:
-        print(f"Some Debian packages are missing. Please run:\n\n  sudo apt-get install {' '.join(wanted)}\n", file=sys.stderr)
+        print(
+            f"Some Debian packages are missing. Please run:\n\n  sudo apt-get install {' '.join(wanted)}\n",
+            file=sys.stderr,
+        )
         return 1
     print(f"Installing Debian packages: {' '.join(wanted)} …", flush=True)
     quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}

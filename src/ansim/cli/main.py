@@ -1,5 +1,6 @@
 """The `ansim` command."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -37,9 +38,17 @@ def init(
     from ansim.sites.init import make
 
     keys = make(
-        folder, id=id, kind=kind, name={"ko": name, "en": name}, passphrase=passphrase(folder), port=port, demo=demo,
-        hub_url=hub_url, transport=transport, trust=json.loads(trust.read_text("utf-8")),
-    )  # fmt: skip
+        folder,
+        id=id,
+        kind=kind,
+        name={"ko": name, "en": name},
+        passphrase=passphrase(folder),
+        port=port,
+        demo=demo,
+        hub_url=hub_url,
+        transport=transport,
+        trust=json.loads(trust.read_text("utf-8")),
+    )
     console.print(f"[bold]{folder}[/] is ready. Have these public keys entered into the site directory:")
     console.print_json(data=keys)
 
@@ -63,10 +72,8 @@ def courier(
 
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         carry(folder, hub_url, stop=lambda: bool(stopped))
-    except KeyboardInterrupt:
-        pass
 
 
 def main() -> None:

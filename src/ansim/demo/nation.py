@@ -13,11 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from joserfc.jwk import OKPKey
-
 from ansim.governance.papers.certificate import certificate as make_certificate
 from ansim.sites import init
 from ansim.sites.exchange import signed
+from ansim.sites.keeper import keystore
 from ansim.sites.keeper.keystore import Keystore, new_key, public, write_private
 
 YEARS = timedelta(days=3 * 365)
@@ -39,7 +38,10 @@ class Place:
 def _hospital(letter: str, transport: str = "http") -> Place:
     low = letter.lower()
     return Place(
-        f"hospital-{low}", "holder", f"{letter} 병원", f"Hospital {letter}",
+        f"hospital-{low}",
+        "holder",
+        f"{letter} 병원",
+        f"Hospital {letter}",
         {
             f"steward-{low}": ("데이터 관리자", ["steward"]),
             f"operator-{low}": ("가명처리 담당자", ["operator"]),
@@ -55,7 +57,7 @@ def _hospital(letter: str, transport: str = "http") -> Place:
             f"legal-{low}": ("협약 서명권자", ["signatory"]),
         },
         transport,
-    )  # fmt: skip
+    )
 
 
 def _public_body() -> Place:
@@ -64,20 +66,54 @@ def _public_body() -> Place:
 
 
 PLACES = [
-    Place("hub", "hub", "의료데이터 중개 포털", "National Medical Data Portal",
-          {"coordinator": ("중개 담당자", ["coordinator", "admin"]), "researcher": ("김연구", ["researcher"]),
-           "researcher2": ("박분석", ["researcher"])}),
+    Place(
+        "hub",
+        "hub",
+        "의료데이터 중개 포털",
+        "National Medical Data Portal",
+        {
+            "coordinator": ("중개 담당자", ["coordinator", "admin"]),
+            "researcher": ("김연구", ["researcher"]),
+            "researcher2": ("박분석", ["researcher"]),
+        },
+    ),
     _hospital("A"),
     _hospital("B", "folder"),
     _hospital("C"),
     _public_body(),
-    Place("centre-1", "centre", "안심활용센터 1", "Safe-Utilisation Centre 1",
-          {"room": ("운영자", ["room"]), "checker1": ("반출 심사위원 1", ["checker"]), "checker2": ("반출 심사위원 2", ["checker"]),
-           "exporter": ("반출심의 위원", ["exporter"]), "researcher": ("김연구", ["researcher"]), "researcher2": ("박분석", ["researcher"])}),
-    Place("keyagency-1", "keyagency", "결합키관리기관", "Linkage-Key Agency", {"keys": ("결합키 담당자", ["operator", "admin"])}),
-    Place("company-x", "user", "X 주식회사", "Company X",
-          {"researcher": ("김연구", ["researcher"]), "researcher2": ("박분석", ["researcher"]), "legal": ("계약 담당자", ["legal"])}),
-]  # fmt: skip
+    Place(
+        "centre-1",
+        "centre",
+        "안심활용센터 1",
+        "Safe-Utilisation Centre 1",
+        {
+            "room": ("운영자", ["room"]),
+            "checker1": ("반출 심사위원 1", ["checker"]),
+            "checker2": ("반출 심사위원 2", ["checker"]),
+            "exporter": ("반출심의 위원", ["exporter"]),
+            "researcher": ("김연구", ["researcher"]),
+            "researcher2": ("박분석", ["researcher"]),
+        },
+    ),
+    Place(
+        "keyagency-1",
+        "keyagency",
+        "결합키관리기관",
+        "Linkage-Key Agency",
+        {"keys": ("결합키 담당자", ["operator", "admin"])},
+    ),
+    Place(
+        "company-x",
+        "user",
+        "X 주식회사",
+        "Company X",
+        {
+            "researcher": ("김연구", ["researcher"]),
+            "researcher2": ("박분석", ["researcher"]),
+            "legal": ("계약 담당자", ["legal"]),
+        },
+    ),
+]
 MEMBERS = {"researcher@company-x": ("김연구", "pi"), "researcher2@company-x": ("박분석", "analyst")}
 
 
@@ -147,16 +183,26 @@ class Nation:
         if not secret.exists():
             write_private(secret, secrets.token_urlsafe(32).encode())
         settings: dict[str, Any] = {
-            "port": self.port_of(place.id), "hub_url": self.url("hub"), "transport": place.transport, "demo": True,
-            "member_list_days": 14, "witness_seconds": witness_seconds,
-        }  # fmt: skip
+            "port": self.port_of(place.id),
+            "hub_url": self.url("hub"),
+            "transport": place.transport,
+            "demo": True,
+            "member_list_days": 14,
+            "witness_seconds": witness_seconds,
+        }
         if place.kind in {"holder", "centre"}:
             settings["policy"] = POLICY
         members = {name: "sig" for name in MEMBERS} if place.kind == "user" else {}
         return init.make(
-            folder, id=place.id, kind=place.kind, name={"ko": place.ko, "en": place.en}, passphrase=secret.read_bytes(),
-            trust=trust, extra_keys=members, **settings,
-        )  # fmt: skip
+            folder,
+            id=place.id,
+            kind=place.kind,
+            name={"ko": place.ko, "en": place.en},
+            passphrase=secret.read_bytes(),
+            trust=trust,
+            extra_keys=members,
+            **settings,
+        )
 
     def _directory(self, keys: dict[str, dict[str, dict]], now: datetime) -> dict:
         valid = {"not_before": now.isoformat(), "not_after": (now + YEARS).isoformat()}
@@ -166,23 +212,34 @@ class Nation:
             own = {name: keys[place.id][name] for name in ("site", "receive")}
             sites.append(
                 {
-                    "id": place.id, "kind": place.kind, "name": {"ko": place.ko, "en": place.en},
+                    "id": place.id,
+                    "kind": place.kind,
+                    "name": {"ko": place.ko, "en": place.en},
                     "keys": [{"kid": key["kid"], "use": key["use"], "jwk": key, **valid} for key in own.values()],
                     "certificate": base64.b64encode(certificate).decode(),
                 }
-            )  # fmt: skip
+            )
         return {
-            "ansim": "directory/1", "seq": 1, "demo": True, "issued": now.isoformat(),
-            "expires": (now + YEARS).isoformat(), "sites": sites, "revoked": [],
-        }  # fmt: skip
+            "ansim": "directory/1",
+            "seq": 1,
+            "demo": True,
+            "issued": now.isoformat(),
+            "expires": (now + YEARS).isoformat(),
+            "sites": sites,
+            "revoked": [],
+        }
 
     def _certificate(self, place: Place, now: datetime) -> bytes:
         store = Keystore(self.site(place.id) / "keys", self.passphrase_file(place.id).read_bytes())
-        private = store.private("site").private_key
+        private = store.signing_key("site")
         return make_certificate(
-            place.id, private.public_key(), private.sign, organisation=place.en,  # type: ignore[union-attr, arg-type]
-            not_before=now, not_after=now + YEARS,
-        )  # fmt: skip
+            place.id,
+            private.public_key(),
+            private.sign,
+            organisation=place.en,
+            not_before=now,
+            not_after=now + YEARS,
+        )
 
     def sign_directory(self, document: dict, roots: list[dict]) -> dict:
         notice: dict = {"document": document, "signatures": []}
@@ -193,25 +250,39 @@ class Nation:
     def sign_designations(self, now: datetime, seq: int = 1, suspended: tuple[str, ...] = ()) -> dict:
         """The ministry's list of designated bodies."""
         bodies = [
-            {"id": site, "roles": roles, "scope": ["health"], "not_before": now.date().isoformat(),
-             "not_after": (now + YEARS).date().isoformat(), "suspended": site in suspended}
+            {
+                "id": site,
+                "roles": roles,
+                "scope": ["health"],
+                "not_before": now.date().isoformat(),
+                "not_after": (now + YEARS).date().isoformat(),
+                "suspended": site in suspended,
+            }
             for site, roles in {"centre-1": ["centre", "linker"], "keyagency-1": ["keyagency"]}.items()
-        ]  # fmt: skip
+        ]
         document = {
-            "ansim": "designations/1", "seq": seq, "issued": now.isoformat(), "expires": (now + timedelta(days=400)).isoformat(),
+            "ansim": "designations/1",
+            "seq": seq,
+            "issued": now.isoformat(),
+            "expires": (now + timedelta(days=400)).isoformat(),
             "designations": bodies,
-        }  # fmt: skip
+        }
         ministry = self._offline("ministry")
         return signed.sign_document(document, ministry["kid"], _signer(ministry))
 
     def _members(self, keys: dict[str, dict], now: datetime) -> dict:
         document = {
-            "ansim": "members/1", "org": "company-x", "seq": 1, "issued": now.isoformat(),
+            "ansim": "members/1",
+            "org": "company-x",
+            "seq": 1,
+            "issued": now.isoformat(),
             "expires": (now + timedelta(days=90)).isoformat(),
-            "members": [{"id": name, "name": who, "role": role, "key": keys[name]} for name, (who, role) in MEMBERS.items()],
-        }  # fmt: skip
+            "members": [
+                {"id": name, "name": who, "role": role, "key": keys[name]} for name, (who, role) in MEMBERS.items()
+            ],
+        }
         store = Keystore(self.site("company-x") / "keys", self.passphrase_file("company-x").read_bytes())
-        return signed.sign_document(document, keys["site"]["kid"], store.private("site").private_key.sign)  # type: ignore[union-attr]
+        return signed.sign_document(document, keys["site"]["kid"], store.signing_key("site").sign)
 
     def _accounts(self, place: Place) -> dict[str, str]:
         passwords = {name: f"{name}-{secrets.token_hex(4)}" for name in place.people}
@@ -224,4 +295,4 @@ class Nation:
 
 
 def _signer(jwk: dict):
-    return OKPKey.import_key(jwk).private_key.sign  # type: ignore[union-attr]
+    return keystore.signing_key(jwk).sign

@@ -28,7 +28,10 @@ class Running:
         for place in PLACES:
             if place.transport == "folder" and place.id in wanted:
                 hub = self.nation.url("hub")
-                self._spawn(f"courier-{place.id}", [sys.executable, "-m", "ansim.cli.main", "courier", str(self.nation.site(place.id)), hub])
+                self._spawn(
+                    f"courier-{place.id}",
+                    [sys.executable, "-m", "ansim.cli.main", "courier", str(self.nation.site(place.id)), hub],
+                )
         for site in wanted:
             self.wait(site)
             progress(site)
@@ -36,7 +39,11 @@ class Running:
     def _spawn(self, name: str, command: list[str]) -> None:
         logs = self.nation.folder / "logs"
         logs.mkdir(exist_ok=True)
-        environment = {**os.environ, "ANSIM_PASSPHRASE_FILE": str(self.nation.passphrase_file(name)), "PYTHONUNBUFFERED": "1"}
+        environment = {
+            **os.environ,
+            "ANSIM_PASSPHRASE_FILE": str(self.nation.passphrase_file(name)),
+            "PYTHONUNBUFFERED": "1",
+        }
         with (logs / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True

@@ -4,6 +4,7 @@ Only a site initialised with `--demo` has a movable clock: the file `clock` in i
 Other sites refuse a demo trust root, so a movable clock never meets real data.
 """
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 from ansim.errors import N_, Problem
@@ -14,10 +15,8 @@ def now() -> datetime:
     """The time in UTC, to the millisecond (the form that the ledger and documents carry)."""
     time = datetime.now(UTC)
     if site().demo:
-        try:
+        with contextlib.suppress(FileNotFoundError, ValueError):
             time += timedelta(seconds=float(site().path("clock").read_text()))
-        except (FileNotFoundError, ValueError):
-            pass
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 

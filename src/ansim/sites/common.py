@@ -16,11 +16,14 @@ def health(request: HttpRequest) -> HttpResponse:
     head = LedgerHead.objects.filter(id=1).first()
     return JsonResponse(
         {
-            "site": site().id, "kind": site().kind, "now": clock.iso(clock.now()), "ledger": head.size if head else 0,
+            "site": site().id,
+            "kind": site().kind,
+            "now": clock.iso(clock.now()),
+            "ledger": head.size if head else 0,
             "waiting": Job.objects.filter(state__in=["queued", "leased"]).count(),
             "dead": Job.objects.filter(state="dead").count(),
         }
-    )  # fmt: skip
+    )
 
 
 @page()
@@ -35,9 +38,19 @@ def ledger_page(request: HttpRequest) -> Page:
     rows = Event.objects.order_by("-seq")[:200]
     table = Table(
         _("Newest entries"),
-        [Column(_("No."), number=True), Column(_("When")), Column(_("What")), Column(_("Of")), Column(_("By")), Column(_("Details"))],
-        [[e.seq, e.at[:19].replace("T", " "), Code(e.type), Code(e.stream, 40), e.actor, Code(e.data, 160)] for e in rows],
-    )  # fmt: skip
+        [
+            Column(_("No."), number=True),
+            Column(_("When")),
+            Column(_("What")),
+            Column(_("Of")),
+            Column(_("By")),
+            Column(_("Details")),
+        ],
+        [
+            [e.seq, e.at[:19].replace("T", " "), Code(e.type), Code(e.stream, 40), e.actor, Code(e.data, 160)]
+            for e in rows
+        ],
+    )
     facts = [
         Fact(_("Entries"), size),
         Fact(_("Newest signed head"), newest.size if newest else 0),
@@ -48,10 +61,17 @@ def ledger_page(request: HttpRequest) -> Page:
     return Page(
         _("Record ledger"),
         [Section("", [facts]), Section(_("Entries"), [table])],
-        {"size": size, "head": newest.size if newest else 0, "witnessed": witnessed, "witnesses": witnesses,
-         "newest": [{"seq": e.seq, "type": e.type, "stream": e.stream, "actor": e.actor, "data": e.data} for e in rows]},
+        {
+            "size": size,
+            "head": newest.size if newest else 0,
+            "witnessed": witnessed,
+            "witnesses": witnesses,
+            "newest": [
+                {"seq": e.seq, "type": e.type, "stream": e.stream, "actor": e.actor, "data": e.data} for e in rows
+            ],
+        },
         lead=_("Every act of this site, in order. Nothing is ever changed or taken out without others noticing."),
-    )  # fmt: skip
+    )
 
 
 @act("admin", "auditor", "coordinator", "steward", "room", "legal")
@@ -67,7 +87,13 @@ def jobs_page(request: HttpRequest) -> Page:
     rows = Job.objects.exclude(state="done").order_by("state", "due")[:200]
     table = Table(
         _("Jobs"),
-        [Column(_("Job")), Column(_("State")), Column(_("Tries"), number=True), Column(_("Progress")), Column(_("Last error"))],
+        [
+            Column(_("Job")),
+            Column(_("State")),
+            Column(_("Tries"), number=True),
+            Column(_("Progress")),
+            Column(_("Last error")),
+        ],
         [[Code(job.kind), job.state, job.attempts, job.progress, job.error[:200]] for job in rows],
     )
     data = [{"kind": j.kind, "key": j.key, "state": j.state, "attempts": j.attempts, "error": j.error} for j in rows]

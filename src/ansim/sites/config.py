@@ -17,7 +17,7 @@ KINDS = ("hub", "holder", "centre", "keyagency", "user")
 
 @dataclass(frozen=True)
 class Site:
-    """What site.toml says. Paths are absolute; `roots` are the pinned public keys (JWK) that sign the site directory."""
+    """What site.toml says. `roots` are the pinned public keys (JWK) that sign the site directory."""
 
     folder: Path
     id: str
@@ -67,9 +67,7 @@ def read(folder: Path) -> Site:
     known = set(Site.__dataclass_fields__) - {"folder", "roots", "threshold", "ministry"}
     unknown = sorted(set(data) - known)
     if unknown:
-        raise Problem(
-            "unknown-setting", N_("Unknown setting: {names}."), where=str(file), names=", ".join(unknown)
-        )
+        raise Problem("unknown-setting", N_("Unknown setting: {names}."), where=str(file), names=", ".join(unknown))
     if data.get("kind") not in KINDS:
         raise Problem("bad-kind", N_("kind must be one of {kinds}."), where=f"{file}: kind", kinds=", ".join(KINDS))
     for key in ("id", "name"):

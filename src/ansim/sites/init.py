@@ -4,8 +4,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from ansim.sites.config import KINDS
 from ansim.errors import N_, Problem
+from ansim.sites.config import KINDS
 from ansim.sites.keeper.keystore import Keystore, public, write_private
 
 KEYS = {"site": "sig", "receive": "enc"}
@@ -28,9 +28,16 @@ COMMENTS = {
 
 
 def make(
-    folder: Path, *, id: str, kind: str, name: dict[str, str], passphrase: bytes, trust: dict[str, Any],
-    extra_keys: dict[str, str] | None = None, **settings: Any,
-) -> dict[str, dict]:  # fmt: skip
+    folder: Path,
+    *,
+    id: str,
+    kind: str,
+    name: dict[str, str],
+    passphrase: bytes,
+    trust: dict[str, Any],
+    extra_keys: dict[str, str] | None = None,
+    **settings: Any,
+) -> dict[str, dict]:
     """A new site folder; gives the public keys, which the trust root's keepers enter into the directory."""
     if kind not in KINDS:
         raise Problem("bad-kind", N_("kind must be one of {kinds}."), kinds=", ".join(KINDS))
@@ -56,7 +63,11 @@ def _toml(values: dict[str, Any], trust: dict[str, Any]) -> str:
             lines.append(f"# {comment}")
         lines.append(f"{key} = {_value(value)}")
     lines += tables
-    lines += ["", "# Pinned at pairing, compared out of band by two people: who signs the site directory, and the ministry.", "[trust]"]
+    lines += [
+        "",
+        "# Pinned at pairing, compared out of band by two people: who signs the site directory, and the ministry.",
+        "[trust]",
+    ]
     lines += [f"{name} = {_value(value)}" for name, value in trust.items()]
     return "\n".join(lines) + "\n"
 

@@ -1,8 +1,8 @@
 """One surface for people and programs: every page is also JSON, every act also takes JSON.
 
 A view returns a `Page` (what it shows, as parts, and the same facts as `data`) or, for an act, `Done` (where to go and
-what was recorded). A request with `Accept: application/json` gets the data; a browser gets the page. So `ansim journey`,
-the client and the pages go through the same code and the same checks.
+what was recorded). A request with `Accept: application/json` gets the data; a browser gets the page. So
+`ansim journey`, the client and the pages go through the same code and the same checks.
 """
 
 import functools
@@ -64,7 +64,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it: lists of Fact, Table, Figure, Timeline, Progress, FormPart, Empty, Notice, Text."""
+    """A heading and its items: lists of Fact, Table, Figure, Timeline, Progress, FormPart, Empty, Notice, Text."""
 
     title: Any
     items: Sequence[Any]
@@ -99,7 +99,7 @@ def wants_json(request: HttpRequest) -> bool:
 
 
 def given(request: HttpRequest) -> dict[str, Any]:
-    """What was sent: form fields, or a JSON object. Lists stay lists for JSON; a form's repeated field becomes one too."""
+    """What was sent: form fields, or a JSON object. A form's repeated field becomes a list."""
     if request.content_type == "application/json":
         try:
             body = json.loads(request.body or b"{}")
@@ -108,7 +108,11 @@ def given(request: HttpRequest) -> dict[str, Any]:
         if not isinstance(body, dict):
             raise Problem("bad-json", N_("The request is not a JSON object."))
         return body
-    return {key: (values if len(values) > 1 else values[0]) for key, values in request.POST.lists() if key != "csrfmiddlewaretoken"}
+    return {
+        key: (values if len(values) > 1 else values[0])
+        for key, values in request.POST.lists()
+        if key != "csrfmiddlewaretoken"
+    }
 
 
 def needed(values: Mapping[str, Any], *names: str) -> list[Any]:
@@ -158,12 +162,20 @@ def act(*roles: str, step_up: bool = False) -> Callable:
     return declare
 
 
-def form_page(request: HttpRequest, form_class: type, title: Any, on_valid: Callable[[dict], Done], **context: Any) -> HttpResponse:
+def form_page(
+    request: HttpRequest, form_class: type, title: Any, on_valid: Callable[[dict], Done], **context: Any
+) -> HttpResponse:
     """A form on a page of its own; a wrong entry keeps what was typed and says how to mend it."""
     initial = context.pop("initial", None)
     if request.method != "POST":
-        return render(request, context.pop("template", "web/form.html"), {"title": title, "form": form_class(initial=initial), **context})
-    form = form_class(request.POST if request.content_type != "application/json" else _as_query(given(request)), request.FILES or None)
+        return render(
+            request,
+            context.pop("template", "web/form.html"),
+            {"title": title, "form": form_class(initial=initial), **context},
+        )
+    form = form_class(
+        request.POST if request.content_type != "application/json" else _as_query(given(request)), request.FILES or None
+    )
     problem = None
     if form.is_valid():
         try:
@@ -213,7 +225,9 @@ def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | N
         return redirect(f"/sign-in/?next={request.get_full_path()}")
     if roles and not people.roles(request.user) & set(roles):
         if wants_json(request):
-            return JsonResponse({"code": "not-allowed", "message": gettext("Your role does not allow this.")}, status=403)
+            return JsonResponse(
+                {"code": "not-allowed", "message": gettext("Your role does not allow this.")}, status=403
+            )
         return render(request, "403.html", {"title": _("Not allowed")}, status=403)
     return None
 
@@ -244,7 +258,14 @@ class ProblemMiddleware:
         if request.method == "POST" and request.headers.get("referer"):
             request.session["problem"] = problem_lines(error)
             return redirect(request.headers["referer"])
-        return _show(request, Page(_("This cannot be done"), [Section("", [Notice(line["text"], "danger")]) for line in problem_lines(error)], status=400))
+        return _show(
+            request,
+            Page(
+                _("This cannot be done"),
+                [Section("", [Notice(line["text"], "danger")]) for line in problem_lines(error)],
+                status=400,
+            ),
+        )
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:

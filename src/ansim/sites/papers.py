@@ -47,4 +47,6 @@ def check(given: dict) -> tuple[dict, bytes, list[str]]:
 def require_all(terms: dict, signed: list[str]) -> None:
     missing = sorted(set(parties(terms)) - set(signed))
     if missing:
-        raise Problem("unsigned", N_("These parties have not signed: {names}."), names=", ".join(missing), digest=digest(terms))
+        raise Problem(
+            "unsigned", N_("These parties have not signed: {names}."), names=", ".join(missing), digest=digest(terms)
+        )

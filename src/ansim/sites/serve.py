@@ -43,9 +43,15 @@ def serve(folder: Path) -> None:
 
         threads = worker.start(stop)
         uvicorn.run(
-            asgi.application, host=here.host, port=here.port, log_level="warning", lifespan="off",
-            timeout_graceful_shutdown=2, access_log=False, server_header=False,
-        )  # fmt: skip
+            asgi.application,
+            host=here.host,
+            port=here.port,
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            access_log=False,
+            server_header=False,
+        )
         stop.set()
         for thread in threads:
             thread.join(0.2)

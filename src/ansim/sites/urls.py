@@ -13,7 +13,7 @@ from ansim.sites.config import site
 
 
 def kind_modules() -> list[ModuleType]:
-    """Every module of this site's kind: pages give `urlpatterns` and `NAVIGATION`, the others declare handlers and jobs."""
+    """Every module of this site's kind: pages give `urlpatterns` and `NAVIGATION`, others declare handlers and jobs."""
     package = importlib.import_module(f"ansim.sites.{site().kind}")
     names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
     return [importlib.import_module(name) for name in names]
@@ -22,8 +22,8 @@ def kind_modules() -> list[ModuleType]:
 def navigation(request: HttpRequest) -> list[tuple[object, str, int]]:
     """(label, address, waiting) of this kind's pages that the person's roles open.
 
-    A page module names them: NAVIGATION = [(order, label, address, roles, count)]; no roles: for everyone; count: None or
-    a function that says how many things wait there for the person of this request.
+    A page module names them: NAVIGATION = [(order, label, address, roles, count)]; no roles: for everyone; count: None
+    or a function that says how many things wait there for the person of this request.
     """
     mine = people.roles(request.user)
     entries = [entry for module in kind_modules() for entry in getattr(module, "NAVIGATION", ())]

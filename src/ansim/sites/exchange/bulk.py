@@ -1,6 +1,6 @@
 """Bulk content beside the envelope: a file encrypted in chunks, carried by the hub as an opaque blob.
 
-Chunks of 1 MiB under ChaCha20-Poly1305 (RFC 8439) in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015):
+Chunks of 1 MiB under ChaCha20-Poly1305 (RFC 8439) in the STREAM construction (Hoang and others 2015):
 the nonce is a 7-byte prefix, a 4-byte counter and a last-chunk flag, so chunks cannot be dropped, reordered or cut off.
 The blob's name is the SHA-256 of what is carried; key and name travel in the sealed envelope. Memory: two chunks.
 """

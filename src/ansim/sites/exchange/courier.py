@@ -36,11 +36,15 @@ def _outward(client: httpx.Client, headers: dict, out: Path) -> None:
         have = client.get(f"/exchange/blobs/{name}/size", params={"to": to}, headers=headers).json()["size"]
         while have < len(content):
             piece = content[have : have + PIECE]
-            have = client.put(f"/exchange/blobs/{name}", params={"offset": have, "to": to}, content=piece, headers=headers).json()["size"]
+            have = client.put(
+                f"/exchange/blobs/{name}", params={"offset": have, "to": to}, content=piece, headers=headers
+            ).json()["size"]
         file.unlink()
     for pattern, path in (("*.notice", "/exchange/notices"), ("*.envelope", "/exchange/envelopes")):
         for file in sorted(out.glob(pattern)):
-            answer = client.post(path, content=file.read_bytes(), headers={**headers, "Content-Type": "application/json"})
+            answer = client.post(
+                path, content=file.read_bytes(), headers={**headers, "Content-Type": "application/json"}
+            )
             if answer.status_code < 500:
                 file.unlink()
 
@@ -52,7 +56,11 @@ def _inward(client: httpx.Client, headers: dict, inbox: Path, known: dict[str, i
     found = answer.json()
     for name, seq in found["notices"].items():
         if known.get(name, 0) < seq:
-            _write(inbox, f"{name.replace(':', '-')}-{seq}.notice", client.get(f"/exchange/notices/{name}", headers=headers).content)
+            _write(
+                inbox,
+                f"{name.replace(':', '-')}-{seq}.notice",
+                client.get(f"/exchange/notices/{name}", headers=headers).content,
+            )
             known[name] = seq
     for blob in found["blobs"]:
         _carry_blob(client, headers, inbox, blob)
@@ -65,7 +73,9 @@ def _inward(client: httpx.Client, headers: dict, inbox: Path, known: dict[str, i
 def _carry_blob(client: httpx.Client, headers: dict, inbox: Path, name: str) -> None:
     content = b""
     while True:
-        answer = client.get(f"/exchange/blobs/{name}", params={"offset": len(content), "length": PIECE}, headers=headers)
+        answer = client.get(
+            f"/exchange/blobs/{name}", params={"offset": len(content), "length": PIECE}, headers=headers
+        )
         answer.raise_for_status()
         content += answer.content
         if len(content) >= int(answer.headers["x-blob-size"]):

@@ -1,7 +1,8 @@
 """The envelope: who says what to whom, once, until when.
 
-A JWS (alg Ed25519; header kid and typ, which carries the protocol version) over the claims iss, aud, jti, iat, exp, seq, irt, sha256. The payload travels
-beside it and is bound by `sha256`: canonical JSON text, or a JWE for the receiver's eyes only.
+A JWS (alg Ed25519; header kid and typ, which carries the protocol version) over the claims iss, aud, jti, iat, exp,
+seq, irt, sha256. The payload travels beside it and is bound by `sha256`: canonical JSON text, or a JWE for the
+receiver's eyes only.
 """
 
 import hashlib
@@ -41,15 +42,31 @@ class Envelope:
 
 
 def write(
-    typ: str, payload: Any, *, iss: str, aud: str, kid: str, sign: signed.Sign, now: datetime, seq: int, irt: str = "", encrypt_to: dict | None = None
-) -> dict:  # fmt: skip
+    typ: str,
+    payload: Any,
+    *,
+    iss: str,
+    aud: str,
+    kid: str,
+    sign: signed.Sign,
+    now: datetime,
+    seq: int,
+    irt: str = "",
+    encrypt_to: dict | None = None,
+) -> dict:
     """An envelope as it travels: {"jws", "payload"}; encrypted when the receiver's key is given."""
     content = canonical(payload)
     text = signed.encrypt(content, encrypt_to) if encrypt_to else content.decode()
     claims = {
-        "iss": iss, "aud": aud, "jti": secrets.token_hex(16), "iat": now.isoformat(), "exp": (now + LIFETIME).isoformat(),
-        "seq": seq, "irt": irt, "sha256": hashlib.sha256(text.encode()).hexdigest(),
-    }  # fmt: skip
+        "iss": iss,
+        "aud": aud,
+        "jti": secrets.token_hex(16),
+        "iat": now.isoformat(),
+        "exp": (now + LIFETIME).isoformat(),
+        "seq": seq,
+        "irt": irt,
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
     header = {"kid": kid, "typ": PREFIX + typ}
     return {"jws": signed.compact(header, canonical(claims), sign), "payload": text}
 
@@ -63,7 +80,7 @@ def peek(wire: Any) -> dict:
 
 
 def read(wire: Any, *, directory: Directory, me: str, now: datetime, skew: timedelta) -> Envelope:
-    """The envelope, if a valid key of its sender signed it, it is for me, in time, and its payload is the one signed."""
+    """The envelope, if a valid key of its sender signed it, it is for me, in time, and the payload is the signed one."""
     head = signed.header(wire["jws"] if isinstance(wire, dict) else "")
     sender = str(peek(wire).get("iss"))
     if not str(head.get("typ", "")).startswith(PREFIX):
@@ -71,14 +88,22 @@ def read(wire: Any, *, directory: Directory, me: str, now: datetime, skew: timed
     _, body = signed.open_compact(wire["jws"], directory.key(sender, str(head.get("kid")), now))
     claims = json.loads(body)
     found = Envelope(
-        typ=head["typ"].removeprefix(PREFIX), iss=claims["iss"], aud=claims["aud"], jti=claims["jti"],
-        iat=datetime.fromisoformat(claims["iat"]), exp=datetime.fromisoformat(claims["exp"]),
-        seq=claims["seq"], irt=claims["irt"], payload=wire["payload"],
-    )  # fmt: skip
+        typ=head["typ"].removeprefix(PREFIX),
+        iss=claims["iss"],
+        aud=claims["aud"],
+        jti=claims["jti"],
+        iat=datetime.fromisoformat(claims["iat"]),
+        exp=datetime.fromisoformat(claims["exp"]),
+        seq=claims["seq"],
+        irt=claims["irt"],
+        payload=wire["payload"],
+    )
     if hashlib.sha256(found.payload.encode()).hexdigest() != claims["sha256"]:
         raise Problem("changed-payload", N_("The payload is not the one that {sender} signed."), sender=sender)
     if found.aud != me:
         raise Problem("wrong-receiver", N_("The envelope is for {aud}."), aud=found.aud)
     if not found.iat - skew <= now <= found.exp + skew:
-        raise Problem("out-of-time", N_("The envelope of {iat} is not valid at {now}."), iat=claims["iat"], now=now.isoformat())
+        raise Problem(
+            "out-of-time", N_("The envelope of {iat} is not valid at {now}."), iat=claims["iat"], now=now.isoformat()
+        )
     return found

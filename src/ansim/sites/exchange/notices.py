@@ -29,16 +29,18 @@ class Trust:
 def name_of(document: Any) -> str:
     """Where a notice is kept: "directory", "designations", or "members:<organisation>"."""
     kind = document.get("ansim") if isinstance(document, dict) else None
-    if kind == "members/1":
+    if kind == "members/1" and isinstance(document.get("org"), str):
         return f"members:{document['org']}"
     if kind in {"directory/1", "designations/1"}:
         return str(kind).partition("/")[0]
     raise Problem("bad-notice", N_("This is no notice that Ansim knows."))
 
 
-def accept(notice: Any, current_seq: int, trust: Trust, directory: "Directory | None", now: datetime) -> tuple[str, dict]:
+def accept(
+    notice: Any, current_seq: int, trust: Trust, directory: "Directory | None", now: datetime
+) -> tuple[str, dict]:
     """(name, document) of a notice that may replace the current one; raises Problem where it may not."""
-    document = notice.get("document") if isinstance(notice, dict) else None
+    document: dict = notice.get("document") if isinstance(notice, dict) else {}
     name = name_of(document)
     if name == "directory":
         document = signed.open_document(notice, trust.roots, trust.threshold)
@@ -52,8 +54,12 @@ def accept(notice: Any, current_seq: int, trust: Trust, directory: "Directory | 
         document = signed.open_document(notice, directory.keys(document["org"], now))
     if document["seq"] <= current_seq:
         raise Problem(
-            "old-notice", N_("Notice {name} number {seq} is not newer than {current}."), name=name, seq=document["seq"], current=current_seq
-        )  # fmt: skip
+            "old-notice",
+            N_("Notice {name} number {seq} is not newer than {current}."),
+            name=name,
+            seq=document["seq"],
+            current=current_seq,
+        )
     return name, document
 
 

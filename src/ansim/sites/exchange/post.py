@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -64,15 +63,23 @@ def next_number(name: str) -> int:
 def send(typ: str, payload: dict, *, to: str, irt: str = "", sealed: bool = False, blob: str = "") -> str:
     """Queue a message to another site and give its jti.
 
-    sealed: encrypted, so that the hub that carries it cannot read it. blob: the name of a file in FOLDER/outgoing (made by
-    bulk.encrypt) that travels beside it.
+    sealed: encrypted, so that the hub that carries it cannot read it. blob: the name of a file in FOLDER/outgoing
+    (made by bulk.encrypt) that travels beside it.
     """
     now = clock.now()
     with transaction.atomic():
         wire = envelope.write(
-            typ, payload, iss=site().id, aud=to, kid=own_kid(), sign=sign, now=now, seq=next_number(f"sent:{to}"),
-            irt=irt, encrypt_to=trust.directory().receive_key(to, now) if sealed else None,
-        )  # fmt: skip
+            typ,
+            payload,
+            iss=site().id,
+            aud=to,
+            kid=own_kid(),
+            sign=sign,
+            now=now,
+            seq=next_number(f"sent:{to}"),
+            irt=irt,
+            encrypt_to=trust.directory().receive_key(to, now) if sealed else None,
+        )
         jti = str(envelope.peek(wire)["jti"])
         jobs.queue("send", jti, {"wire": wire, "to": to, "blob": blob})
     return jti
@@ -134,6 +141,11 @@ def _handle(payload: dict) -> None:
             handler(Message(typ, claims["iss"], content, claims["jti"], datetime.fromisoformat(claims["iat"])))
     except Problem as problem:
         ledger.note(
-            "exchange", "message.refused", typ=typ, sender=claims["iss"], jti=claims["jti"],
-            reason=problem.code, message=str(problem),
-        )  # fmt: skip
+            "exchange",
+            "message.refused",
+            typ=typ,
+            sender=claims["iss"],
+            jti=claims["jti"],
+            reason=problem.code,
+            message=str(problem),
+        )

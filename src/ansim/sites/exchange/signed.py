@@ -65,7 +65,7 @@ def sign_document(document: dict, kid: str, sign: Sign, signatures: Iterable[dic
 
 
 def signers(signed: Any, keys: Iterable[dict]) -> set[str]:
-    """The kids among `keys` (public JWKs with kid) that signed this document; each signature that names one must fit."""
+    """The kids among `keys` (public JWKs with kid) that signed this document; each that names one must fit."""
     try:
         document, signatures = signed["document"], signed["signatures"]
         by_kid = {key["kid"]: key for key in keys}
@@ -98,4 +98,6 @@ def open_document(signed: Any, keys: Iterable[dict], threshold: int = 1) -> dict
 def encrypt(content: bytes, jwk: dict) -> str:
     """A JWE (RFC 7516, ECDH-ES+A256KW with X25519 by RFC 8037, A256GCM) for one receiver's public key."""
     key = OKPKey.import_key(jwk)
-    return jwe.encrypt_compact({"alg": RECEIVE[0], "enc": RECEIVE[1], "kid": jwk["kid"]}, content, key, algorithms=RECEIVE)
+    return jwe.encrypt_compact(
+        {"alg": RECEIVE[0], "enc": RECEIVE[1], "kid": jwk["kid"]}, content, key, algorithms=RECEIVE
+    )

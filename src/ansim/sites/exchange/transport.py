@@ -42,7 +42,12 @@ class Transport(Protocol):
 def ticket(hours: float = 24) -> str:
     """A signed pass for this site's mailbox at the hub."""
     now = clock.now()
-    claims = {"iss": site().id, "aud": site().hub, "iat": now.isoformat(), "exp": (now + timedelta(hours=hours)).isoformat()}
+    claims = {
+        "iss": site().id,
+        "aud": site().hub,
+        "iat": now.isoformat(),
+        "exp": (now + timedelta(hours=hours)).isoformat(),
+    }
     return signed.compact({"kid": post.own_kid(), "typ": "ansim-1/poll"}, canonical(claims), post.sign)
 
 
@@ -89,7 +94,9 @@ class Http:
         with file.open("rb") as stream:
             while have < size:  # goes on where an earlier try was cut off
                 stream.seek(have)
-                answer = self._call("PUT", f"/exchange/blobs/{name}", params={"offset": have, "to": to}, content=stream.read(PIECE))
+                answer = self._call(
+                    "PUT", f"/exchange/blobs/{name}", params={"offset": have, "to": to}, content=stream.read(PIECE)
+                )
                 have = int(answer.json()["size"])
 
     def get_blob(self, name: str, target: Path) -> None:
@@ -191,7 +198,7 @@ _made: dict[str, Transport] = {}
 def transport() -> Transport:
     kind = "local" if site().kind == "hub" else site().transport
     if kind not in _made:
-        _made[kind] = {"http": Http, "folder": lambda: Folder(site().folder), "local": Local}[kind]()
+        _made[kind] = Local() if kind == "local" else Folder(site().folder) if kind == "folder" else Http()
     return _made[kind]
 
 

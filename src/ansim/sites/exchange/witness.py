@@ -1,6 +1,7 @@
 """Heads of the ledger, told to the other sites, which cosign what is consistent with what they saw before.
 
-So a site that rewrites its past is found out by every other one; a tail that nobody cosigned yet is shown as unwitnessed.
+So a site that rewrites its past is found out by every other one; a tail that nobody
+cosigned yet is shown as unwitnessed.
 """
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -87,7 +88,9 @@ def _on_head(message: post.Message) -> None:
 def _on_stale(message: post.Message) -> None:
     newest = Checkpoint.objects.order_by("-size").first()
     if newest and message.payload["size"] <= newest.size:
-        leaves = [bytes.fromhex(leaf) for leaf in Event.objects.filter(seq__lt=newest.size).values_list("leaf", flat=True)]
+        leaves = [
+            bytes.fromhex(leaf) for leaf in Event.objects.filter(seq__lt=newest.size).values_list("leaf", flat=True)
+        ]
         _tell_one(message.sender, newest.size, newest.note, leaves, old=message.payload["size"])
 
 

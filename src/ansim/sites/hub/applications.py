@@ -1,4 +1,4 @@
-"""What the hub knows of requests and applications: titles, areas, who must act next and by when. Nothing confidential."""
+"""What the hub knows of requests and applications: titles, areas, who must act next, by when. Nothing confidential."""
 
 from datetime import timedelta
 
@@ -21,10 +21,18 @@ def _on_opened(message: post.Message) -> None:
     if Record.objects.filter(kind="request", key=given["id"]).exists():
         return
     data = {
-        "id": given["id"], "title": given["title"], "areas": given["areas"], "organisation": message.sender,
-        "person": given.get("person", ""), "opened": clock.iso(clock.now()), "application": "",
-        "holders": {holder: {"status": "sent", "waiting_on": holder, "since": "", "due": "", "version": -1} for holder in given["holders"]},
-    }  # fmt: skip
+        "id": given["id"],
+        "title": given["title"],
+        "areas": given["areas"],
+        "organisation": message.sender,
+        "person": given.get("person", ""),
+        "opened": clock.iso(clock.now()),
+        "application": "",
+        "holders": {
+            holder: {"status": "sent", "waiting_on": holder, "since": "", "due": "", "version": -1}
+            for holder in given["holders"]
+        },
+    }
     ledger.note(f"request:{given['id']}", "request.opened", actor=message.sender, holders=given["holders"])
     ledger.record("request", given["id"], data, status="open")
 
@@ -54,9 +62,13 @@ def _on_status(message: post.Message) -> None:
     )
     if Record.objects.filter(kind="application", key=found.key).exists():
         report = Report(
-            by=message.sender, reported=given["status"], waiting_on=given["waiting_on"], since=given["since"],
-            due=given["due"], holder_version=given["version"],
-        )  # fmt: skip
+            by=message.sender,
+            reported=given["status"],
+            waiting_on=given["waiting_on"],
+            since=given["since"],
+            due=given["due"],
+            holder_version=given["version"],
+        )
         ledger.execute(application, found.key, report, actor=message.sender)
 
 
@@ -67,10 +79,15 @@ def _on_submit(message: post.Message) -> None:
     due = (civil_day(clock.now()) + timedelta(days=ANSWER_DAYS)).isoformat()
     with transaction.atomic():
         submit = Submit(
-            by=message.sender, id=key, applicant=message.sender, title=public["title"], areas=public["areas"],
-            digest=message.payload["digest"], holders={holder: due for holder in public["holders"]},
+            by=message.sender,
+            id=key,
+            applicant=message.sender,
+            title=public["title"],
+            areas=public["areas"],
+            digest=message.payload["digest"],
+            holders={holder: due for holder in public["holders"]},
             signature={"key": message.payload["signature"]["kid"], "digest": message.payload["digest"]},
-        )  # fmt: skip
+        )
         ledger.execute(application, key, submit, actor=message.sender)
         found = Record.objects.filter(kind="request", key=key).first()
         if found:

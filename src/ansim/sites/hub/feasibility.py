@@ -31,9 +31,14 @@ def ask(*, query: object, purpose: str, person: str, organisation: str) -> str:
             f"feasibility:{key}", "feasibility.asked", actor=person, query=digest, purpose=purpose, holders=holders
         )
         data = {
-            "id": key, "query": asked.document(), "purpose": purpose, "person": person, "organisation": organisation,
-            "asked": clock.iso(clock.now()), "answers": {holder: {"status": "waiting"} for holder in holders},
-        }  # fmt: skip
+            "id": key,
+            "query": asked.document(),
+            "purpose": purpose,
+            "person": person,
+            "organisation": organisation,
+            "asked": clock.iso(clock.now()),
+            "answers": {holder: {"status": "waiting"} for holder in holders},
+        }
         ledger.record("feasibility", key, data, status="waiting")
         for holder in holders:
             post.send(

@@ -37,9 +37,11 @@ def put(wire: dict) -> None:
     claims = envelope.peek(wire)
     with transaction.atomic():
         Mail.objects.get_or_create(
-            receiver=claims["aud"], sender=claims["iss"], jti=claims["jti"],
+            receiver=claims["aud"],
+            sender=claims["iss"],
+            jti=claims["jti"],
             defaults={"body": json.dumps(wire), "at": clock.iso(clock.now())},
-        )  # fmt: skip
+        )
         transaction.on_commit(lambda: _wake(claims["aud"]))
 
 
@@ -70,7 +72,7 @@ def take_own(wait: float = 1.0) -> None:
 def caller(request: HttpRequest) -> str:
     """The site whose signed ticket came with the request."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
-    claims = json.loads(signed.unb64((token.split(".") + ["", ""])[1]) or "{}")
+    claims = json.loads(signed.unb64(([*token.split("."), "", ""])[1]) or "{}")
     key = trust.directory().key(str(claims.get("iss")), str(signed.header(token).get("kid")), clock.now())
     head, _ = signed.open_compact(token, key)
     skew = timedelta(seconds=site().skew_seconds)
@@ -94,9 +96,12 @@ def envelopes(request: HttpRequest) -> HttpResponse:
         wire = json.loads(request.body)
         claims = envelope.peek(wire)
         envelope.read(
-            wire, directory=trust.directory(), me=str(claims.get("aud")), now=clock.now(),
+            wire,
+            directory=trust.directory(),
+            me=str(claims.get("aud")),
+            now=clock.now(),
             skew=timedelta(seconds=site().skew_seconds),
-        )  # fmt: skip
+        )
         put(wire)
     except (Problem, ValueError, KeyError) as error:
         return _refused(error)

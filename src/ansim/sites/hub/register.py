@@ -21,5 +21,5 @@ def _on_note(message: post.Message) -> None:
     found = Record.objects.filter(kind="register", key=key).first()
     said_by = sorted({*(found.data["said_by"] if found else []), message.sender})
     data = {**(found.data if found else {"at": clock.iso(clock.now())}), **given, "said_by": said_by}
-    ledger.note(f"register:{key}", "register.entered", actor=message.sender, kind=given["kind"])
+    ledger.note(f"register:{key}", "register.entered", actor=message.sender, entry=given["kind"])
     ledger.record("register", key, data, status=given["kind"])

@@ -23,7 +23,10 @@ def start(folder: Path) -> subprocess.Popen:
     if not process.stdout or process.stdout.readline() != b"ready\n":
         process.wait(10)
         raise Problem(
-            "keeper", N_("The key process of {folder} did not start."), folder=str(folder), remedy=N_("See its log above.")
+            "keeper",
+            N_("The key process of {folder} did not start."),
+            folder=str(folder),
+            remedy=N_("See its log above."),
         )
     return process
 
@@ -59,8 +62,8 @@ class Keeper:
         except (OSError, ValueError) as error:
             self._local.stream = None
             raise Problem("keeper", N_("The key process does not answer ({error})."), error=str(error)) from error
-        if error := answer.get("error"):
-            raise Problem(error["code"], error["message"].replace("{", "{{").replace("}", "}}"))
+        if refused := answer.get("error"):
+            raise Problem(refused["code"], refused["message"].replace("{", "{{").replace("}", "}}"))
         return answer["result"]
 
     def sign(self, data: bytes, key: str = "site") -> bytes:

@@ -14,6 +14,7 @@ import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from joserfc.jwk import OKPKey
@@ -27,6 +28,14 @@ def new_key(use: str) -> dict:
     """A fresh private JWK: Ed25519 to sign ("sig"), X25519 to receive ("enc"); its kid is its RFC 7638 thumbprint."""
     key = OKPKey.generate_key("Ed25519" if use == "sig" else "X25519", private=True)
     return {**key.as_dict(private=True), "kid": key.thumbprint(), "use": use}
+
+
+def signing_key(jwk: dict) -> Ed25519PrivateKey:
+    """The key that signs, from its private JWK."""
+    private = OKPKey.import_key(jwk).private_key
+    if not isinstance(private, Ed25519PrivateKey):
+        raise Problem("wrong-key", N_("This key is not made to sign."))
+    return private
 
 
 def public(jwk: dict) -> dict:
@@ -116,6 +125,9 @@ class Keystore:
         if name not in self.keys:
             raise Problem("no-key", N_("There is no key named {name}."), name=name)
         return OKPKey.import_key(self.keys[name])
+
+    def signing_key(self, name: str) -> Ed25519PrivateKey:
+        return signing_key(self.private(name).as_dict(private=True))
 
     # --- projects -----------------------------------------------------------------------------------------------
 

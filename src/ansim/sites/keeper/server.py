@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwe
 
 from ansim.errors import Problem
@@ -42,10 +41,7 @@ class Verbs:
             return self._store.add(name, use)
 
     def sign(self, key: str, data: str) -> str:
-        private = self._store.private(key).private_key
-        if not isinstance(private, Ed25519PrivateKey):
-            raise TypeError(f"{key} does not sign")
-        return base64.b64encode(private.sign(base64.b64decode(data))).decode()
+        return base64.b64encode(self._store.signing_key(key).sign(base64.b64decode(data))).decode()
 
     def decrypt(self, key: str, token: str) -> str:
         found = jwe.decrypt_compact(token, self._store.private(key), algorithms=RECEIVE)
@@ -78,7 +74,7 @@ class Verbs:
         return linkage_keys.match_keys(self._secret(f"{project}.link"), rows)
 
     def node_secret(self, purpose: str) -> str:
-        """A lasting secret of this node for one purpose (release memory); it may be kept by the web process in memory."""
+        """A lasting secret of this node for one purpose (release memory); the web process may keep it in memory."""
         return self._secret(f"node.{purpose}").hex()
 
     def destroy(self, project: str) -> None:
@@ -110,7 +106,9 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answer(self, line: bytes) -> dict:
         try:
             request = json.loads(line)
-            verb: Callable | None = None if request["verb"].startswith("_") else getattr(self.server.verbs, request["verb"], None)
+            verb: Callable | None = (
+                None if request["verb"].startswith("_") else getattr(self.server.verbs, request["verb"], None)
+            )
             if verb is None:
                 return {"error": {"code": "no-verb", "message": "no such verb"}}
             return {"result": verb(**request.get("arguments", {}))}

@@ -46,10 +46,17 @@ def append(stream: str, events: Iterable[tuple[str, dict]], *, actor: str) -> in
             leaf = entry.commitment(salt=salt, stream=stream, version=version, type=kind, at=at, actor=actor, data=data)
             rows.append(
                 Event(
-                    seq=frontier.size, stream=stream, version=version, type=kind, at=at, actor=actor,
-                    data=canonical(data).decode(), salt=salt.hex(), leaf=leaf.hex(),
+                    seq=frontier.size,
+                    stream=stream,
+                    version=version,
+                    type=kind,
+                    at=at,
+                    actor=actor,
+                    data=canonical(data).decode(),
+                    salt=salt.hex(),
+                    leaf=leaf.hex(),
                 )
-            )  # fmt: skip
+            )
             frontier = frontier.append(leaf)
         Event.objects.bulk_create(rows)
         LedgerHead.objects.filter(id=1).update(size=frontier.size, frontier=[part.hex() for part in frontier.hashes])

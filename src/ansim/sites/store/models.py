@@ -66,7 +66,7 @@ class Witnessed(models.Model):
 
 
 class Record(models.Model):
-    """The present state of one thing (an application, a review, a workspace), projected from its events for lists and pages."""
+    """The present state of one thing (an application, a workspace), projected from its events for lists and pages."""
 
     kind = models.CharField(max_length=50)
     key = models.CharField(max_length=200)

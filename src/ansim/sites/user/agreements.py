@@ -33,10 +33,24 @@ def _put(paper: dict) -> None:
 
 
 def draft(
-    *, request: str, holders: list[str], not_before: str, not_after: str, modes: list[str], areas: list[str], linkage: dict | None,
-    place: dict, output: dict, destruction: dict, max_persons: int | None, person: str, names: dict | None = None,
-    supersedes: str = "", query: Any = None, members: list[str] | None = None,
-) -> str:  # fmt: skip
+    *,
+    request: str,
+    holders: list[str],
+    not_before: str,
+    not_after: str,
+    modes: list[str],
+    areas: list[str],
+    linkage: dict | None,
+    place: dict,
+    output: dict,
+    destruction: dict,
+    max_persons: int | None,
+    person: str,
+    names: dict | None = None,
+    supersedes: str = "",
+    query: Any = None,
+    members: list[str] | None = None,
+) -> str:
     """Terms from the application and what was negotiated; the company signs first, then the paper goes round.
 
     supersedes: id of the agreement that this amends. members: ids to list (default: those of the application).
@@ -49,25 +63,49 @@ def draft(
     before = get(supersedes) if supersedes else None
     listed = set(members or [each["id"] for each in application["people"]])
     terms = {
-        "ansim": "agreement/1", "id": before["id"] if before else f"agr-{secrets.token_hex(6)}",
-        "version": before["terms"]["version"] + 1 if before else 1, "supersedes": before["digest"] if before else None,
-        "title": application["title"], "user": {"id": site().id, "name": _name(directory.site(site().id))},
+        "ansim": "agreement/1",
+        "id": before["id"] if before else f"agr-{secrets.token_hex(6)}",
+        "version": before["terms"]["version"] + 1 if before else 1,
+        "supersedes": before["digest"] if before else None,
+        "title": application["title"],
+        "user": {"id": site().id, "name": _name(directory.site(site().id))},
         "holders": [{"id": holder, "name": _name(directory.site(holder))} for holder in holders],
-        "members": [{name: each[name] for name in ("id", "name", "role", "key")} for each in signing.members() if each["id"] in listed],
-        "purpose": application["purpose"], "areas": areas, "query": parse_query(query or application["query"]).document(),
-        "modes": modes, "place": place, "linkage": linkage, "max_persons": max_persons, "not_before": not_before, "not_after": not_after,
-        "output": output, "reidentification": "forbidden", "destruction": destruction,
-        "publication": {"lay_summary_within_days": 180}, "fees": [],
-    }  # fmt: skip
+        "members": [
+            {name: each[name] for name in ("id", "name", "role", "key")}
+            for each in signing.members()
+            if each["id"] in listed
+        ],
+        "purpose": application["purpose"],
+        "areas": areas,
+        "query": parse_query(query or application["query"]).document(),
+        "modes": modes,
+        "place": place,
+        "linkage": linkage,
+        "max_persons": max_persons,
+        "not_before": not_before,
+        "not_after": not_after,
+        "output": output,
+        "reidentification": "forbidden",
+        "destruction": destruction,
+        "publication": {"lay_summary_within_days": 180},
+        "fees": [],
+    }
     parse_terms(terms, parse_query)
     drawn = clock.iso(clock.now())
     pdf = papers.sign(papers.draw(terms, names or {}, drawn), terms, "연구 협약 체결 / Research agreement")
     with transaction.atomic():
         ledger.execute(agreement, terms["id"], Draft(by=person, terms=terms), actor=person)
         paper = {
-            "id": terms["id"], "request": request, "terms": terms, "digest": digest(terms), "drawn": drawn, "names": names or {},
-            "pdf": ledger.keep_bytes(pdf, "agreement", "application/pdf"), "signed": [], "status": "signing",
-        }  # fmt: skip
+            "id": terms["id"],
+            "request": request,
+            "terms": terms,
+            "digest": digest(terms),
+            "drawn": drawn,
+            "names": names or {},
+            "pdf": ledger.keep_bytes(pdf, "agreement", "application/pdf"),
+            "signed": [],
+            "status": "signing",
+        }
         _signed(paper, pdf, person)
         case["agreement"] = terms["id"]
         cases.put(case)
@@ -81,9 +119,13 @@ def _name(entry: dict) -> str:
 def carried(paper: dict, pdf: bytes) -> dict:
     """What a party needs to look at the paper and verify it."""
     return {
-        "id": paper["id"], "request": paper["request"], "terms": paper["terms"], "names": paper["names"], "drawn": paper["drawn"],
+        "id": paper["id"],
+        "request": paper["request"],
+        "terms": paper["terms"],
+        "names": paper["names"],
+        "drawn": paper["drawn"],
         "pdf": base64.b64encode(pdf).decode(),
-    }  # fmt: skip
+    }
 
 
 def _signed(paper: dict, pdf: bytes, actor: str) -> None:
@@ -93,7 +135,12 @@ def _signed(paper: dict, pdf: bytes, actor: str) -> None:
     for party in found:
         if party not in paper["signed"]:
             kid = trust.directory().keys(party, clock.now())[0]["kid"]
-            ledger.execute(agreement, paper["id"], Sign(by=actor, party=party, digest=paper["digest"], key=kid, paper=name), actor=party)
+            ledger.execute(
+                agreement,
+                paper["id"],
+                Sign(by=actor, party=party, digest=paper["digest"], key=kid, paper=name),
+                actor=party,
+            )
     paper.update(pdf=name, signed=found)
     left = [party for party in parties(terms) if party not in found]
     if left:
@@ -118,4 +165,6 @@ def _on_signed(message: post.Message) -> None:
     _signed(paper, pdf, message.sender)
     if message.sender not in paper["signed"]:
         raise Problem("unsigned", N_("The paper came back without the signature of {party}."), party=message.sender)
-    ledger.note(f"agreement-paper:{paper['id']}", "paper.signed", actor=message.sender, sha256=hashlib.sha256(pdf).hexdigest())
+    ledger.note(
+        f"agreement-paper:{paper['id']}", "paper.signed", actor=message.sender, sha256=hashlib.sha256(pdf).hexdigest()
+    )

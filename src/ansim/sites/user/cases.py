@@ -41,28 +41,61 @@ def _change(message: post.Message, **facts: Any) -> dict:
     return case
 
 
-def open_request(*, title: dict, areas: list[str], purpose: str, text: str, query: Any, holders: list[str], person: str) -> str:
+def open_request(
+    *, title: dict, areas: list[str], purpose: str, text: str, query: Any, holders: list[str], person: str
+) -> str:
     """One request to several holders, each with its own state, thread and clock; gives the case's id."""
     document = parse(query).document()
     known = {holder["id"] for holder in trust.directory().of_kind("holder")}
     wrong = sorted(set(holders) - known)
     if wrong or not holders:
-        raise Problem("no-holder", N_("Choose hospitals from the directory ({wrong})."), where="holders", wrong=", ".join(wrong) or "-")
+        raise Problem(
+            "no-holder",
+            N_("Choose hospitals from the directory ({wrong})."),
+            where="holders",
+            wrong=", ".join(wrong) or "-",
+        )
     key = f"req-{secrets.token_hex(6)}"
     member = signing.member_of(person)
     with transaction.atomic():
         put(
             {
-                "id": key, "title": title, "areas": areas, "purpose": purpose, "text": text, "query": document, "person": member,
-                "opened": clock.iso(clock.now()), "status": "open", "application": None, "agreement": "",
-                "holders": {holder: {"status": "sent", "answer": "", "thread": [], "waiting_on": holder, "due": "", "version": -1} for holder in holders},
+                "id": key,
+                "title": title,
+                "areas": areas,
+                "purpose": purpose,
+                "text": text,
+                "query": document,
+                "person": member,
+                "opened": clock.iso(clock.now()),
+                "status": "open",
+                "application": None,
+                "agreement": "",
+                "holders": {
+                    holder: {
+                        "status": "sent",
+                        "answer": "",
+                        "thread": [],
+                        "waiting_on": holder,
+                        "due": "",
+                        "version": -1,
+                    }
+                    for holder in holders
+                },
             }
-        )  # fmt: skip
-        ledger.note(f"case:{key}", "request.opened", actor=person, holders=holders, query=ledger.keep(document, "query"))
+        )
+        ledger.note(
+            f"case:{key}", "request.opened", actor=person, holders=holders, query=ledger.keep(document, "query")
+        )
         whole = {
-            "id": key, "applicant": {"org": site().id, "person": member}, "title": title, "areas": areas, "purpose": purpose,
-            "text": text, "query": document,
-        }  # fmt: skip
+            "id": key,
+            "applicant": {"org": site().id, "person": member},
+            "title": title,
+            "areas": areas,
+            "purpose": purpose,
+            "text": text,
+            "query": document,
+        }
         for holder in holders:
             post.send("request.ask", whole, to=holder, sealed=True)
         public = {"id": key, "title": title, "areas": areas, "holders": holders, "org": site().id, "person": person}
@@ -88,7 +121,12 @@ def _on_status(message: post.Message) -> None:
 @post.receives("thread.message")
 def _on_message(message: post.Message) -> None:
     thread = get(message.payload["id"])["holders"].get(message.sender, {}).get("thread", [])
-    entry = {"at": clock.iso(clock.now()), "by": message.payload["by"], "text": message.payload["text"], "side": "holder"}
+    entry = {
+        "at": clock.iso(clock.now()),
+        "by": message.payload["by"],
+        "text": message.payload["text"],
+        "side": "holder",
+    }
     _change(message, thread=[*thread, entry])
 
 
@@ -115,7 +153,7 @@ def check(document: dict, member: str = "") -> list[Problem]:
 
 
 def apply(key: str, document: dict, person: str) -> str:
-    """Sign the application with the member's key and send it: whole and sealed to the hospitals, its public part to the hub."""
+    """Sign the application with the member's key and send it: sealed to the hospitals, its public part to the hub."""
     case, member = get(key), signing.member_of(person)
     if problems := check(document, member):
         raise Problems(problems)
@@ -129,7 +167,12 @@ def apply(key: str, document: dict, person: str) -> str:
         ledger.note(f"case:{key}", "application.sent", actor=person, digest=name, holders=document["holders"])
         for holder in document["holders"]:
             post.send("application.submit", {"application": signed_one, "request": key}, to=holder, sealed=True)
-        public = {"public": public_part(document), "request": key, "signature": {"kid": signed_one["signatures"][0]["kid"]}, "digest": digest(document)}
+        public = {
+            "public": public_part(document),
+            "request": key,
+            "signature": {"kid": signed_one["signatures"][0]["kid"]},
+            "digest": digest(document),
+        }
         post.send("application.submit", public, to=site().hub)
     return document["id"]
 
@@ -137,8 +180,20 @@ def apply(key: str, document: dict, person: str) -> str:
 @post.receives("board.outcome")
 def _on_outcome(message: post.Message) -> None:
     given = message.payload
-    letter = ledger.keep_bytes(base64.b64decode(given["letter_pdf"]), "letter", "application/pdf") if given.get("letter_pdf") else ""
+    letter = (
+        ledger.keep_bytes(base64.b64decode(given["letter_pdf"]), "letter", "application/pdf")
+        if given.get("letter_pdf")
+        else ""
+    )
     if letter and letter != given["letter"]:
         raise Problem("letter-differs", N_("The letter is not the one that the decision names."))
-    _change(message, outcome=given["outcome"], conditions=given.get("conditions", []), letter=given["letter"], expires=given.get("expires", ""))
-    ledger.note(f"case:{given['id']}", "board.outcome", actor=message.sender, outcome=given["outcome"], letter=given["letter"])
+    _change(
+        message,
+        outcome=given["outcome"],
+        conditions=given.get("conditions", []),
+        letter=given["letter"],
+        expires=given.get("expires", ""),
+    )
+    ledger.note(
+        f"case:{given['id']}", "board.outcome", actor=message.sender, outcome=given["outcome"], letter=given["letter"]
+    )

@@ -26,9 +26,12 @@ def attest(*, remove: list[str] | None = None, person: str = "system") -> int:
         raise Problem("no-member", N_("{names} are not on the member list."), where="remove", names=", ".join(unknown))
     now = clock.now()
     document = {
-        **held, "seq": held["seq"] + 1, "issued": now.isoformat(), "expires": (now + VALID).isoformat(),
+        **held,
+        "seq": held["seq"] + 1,
+        "issued": now.isoformat(),
+        "expires": (now + VALID).isoformat(),
         "members": [each for each in held["members"] if each["id"] not in set(remove or [])],
-    }  # fmt: skip
+    }
     notice = signed.sign_document(document, post.own_kid(), post.sign)
     with transaction.atomic():
         trust.take(notice)

@@ -32,8 +32,17 @@ def job(*, agreement: dict, member: str, area: str, mode: str, **facts: Any) -> 
     """A signed job/1 under an agreement (its terms and their digest as the desk holds them)."""
     terms = agreement["terms"]
     document = {
-        "ansim": "job/1", "agreement": terms["id"], "version": terms["version"], "terms": agreement["digest"], "area": area,
-        "mode": mode, "member": member, "at": clock.iso(clock.now()), "nonce": secrets.token_hex(16),
-        "centre": terms["place"]["centre"], "query": terms["query"], **facts,
-    }  # fmt: skip
+        "ansim": "job/1",
+        "agreement": terms["id"],
+        "version": terms["version"],
+        "terms": agreement["digest"],
+        "area": area,
+        "mode": mode,
+        "member": member,
+        "at": clock.iso(clock.now()),
+        "nonce": secrets.token_hex(16),
+        "centre": terms["place"]["centre"],
+        "query": terms["query"],
+        **facts,
+    }
     return sign(document, member)

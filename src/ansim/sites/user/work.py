@@ -28,7 +28,9 @@ def ask_extract(key: str, *, area: str, person: str, holders: list[str] | None =
     return _send(job, "extract.ask", wanted, person, key)
 
 
-def ask_federated(key: str, *, area: str, method: str, spec: dict, person: str, query: Any = None, holders: list[str] | None = None) -> str:
+def ask_federated(
+    key: str, *, area: str, method: str, spec: dict, person: str, query: Any = None, holders: list[str] | None = None
+) -> str:
     """Ask the centre to run a federated analysis over the agreement's holders; gives the job's id."""
     paper, member = agreements.get(key), signing.member_of(person)
     facts: dict[str, Any] = {"query": parse_query(query).document()} if query else {}
@@ -41,11 +43,23 @@ def ask_federated(key: str, *, area: str, method: str, spec: dict, person: str, 
 def _send(job: dict, typ: str, receivers: list[str], person: str, key: str) -> str:
     name = digest(job["document"])
     with transaction.atomic():
-        ledger.note(f"job:{name}", "job.asked", actor=person, agreement=key, mode=job["document"]["mode"], job=ledger.keep(job, "job"))
+        ledger.note(
+            f"job:{name}",
+            "job.asked",
+            actor=person,
+            agreement=key,
+            mode=job["document"]["mode"],
+            job=ledger.keep(job, "job"),
+        )
         data = {
-            "id": name, "agreement": key, "mode": job["document"]["mode"], "method": job["document"]["method"],
-            "asked": clock.iso(clock.now()), "person": person, "answers": {receiver: {"status": "asked"} for receiver in receivers},
-        }  # fmt: skip
+            "id": name,
+            "agreement": key,
+            "mode": job["document"]["mode"],
+            "method": job["document"]["method"],
+            "asked": clock.iso(clock.now()),
+            "person": person,
+            "answers": {receiver: {"status": "asked"} for receiver in receivers},
+        }
         ledger.record("job", name, data, status="asked")
         for receiver in receivers:
             post.send(typ, {"job": job}, to=receiver)
@@ -92,7 +106,9 @@ def _unpack(archive: Path, folder: Path, wanted: dict[str, str]) -> None:
         for member in tar:
             content = tar.extractfile(member)
             if member.name not in wanted or content is None or Path(member.name).name != member.name:
-                raise Problem("not-in-manifest", N_("The release holds {name}, which its manifest does not."), name=member.name)
+                raise Problem(
+                    "not-in-manifest", N_("The release holds {name}, which its manifest does not."), name=member.name
+                )
             body = content.read()
             if hashlib.sha256(body).hexdigest() != wanted[member.name]:
                 raise Problem("changed-file", N_("{name} is not the file that was released."), name=member.name)
@@ -104,11 +120,19 @@ def _unpack(archive: Path, folder: Path, wanted: dict[str, str]) -> None:
 
 def _fetched(payload: dict, wanted: dict) -> None:
     data = {
-        "id": payload["release"], "agreement": payload["agreement"], "manifest": payload["manifest"], "sender": payload["sender"],
+        "id": payload["release"],
+        "agreement": payload["agreement"],
+        "manifest": payload["manifest"],
+        "sender": payload["sender"],
         "at": clock.iso(clock.now()),
-    }  # fmt: skip
+    }
     ledger.record("release", payload["release"], data, status="received")
-    ledger.note(f"release:{payload['release']}", "release.received", actor=payload["sender"], manifest=digest(payload["manifest"]))
+    ledger.note(
+        f"release:{payload['release']}",
+        "release.received",
+        actor=payload["sender"],
+        manifest=digest(payload["manifest"]),
+    )
     site().path("releases", payload["release"], ".sealed").unlink(missing_ok=True)
 
 
@@ -125,4 +149,3 @@ def file_of(release: str, name: str) -> bytes:
     if hashlib.sha256(body).hexdigest() != listed[name]:
         raise Problem("changed-file", N_("{name} is not the file that was released."), name=name)
     return body
-

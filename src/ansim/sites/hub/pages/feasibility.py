@@ -20,9 +20,13 @@ from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Table, Tag
 
 NAVIGATION = [(30, _("Feasibility"), "/feasibility/", {"researcher", "coordinator"}, None)]
 EVENTS = [
-    ("condition", _("Condition")), ("drug", _("Drug")), ("measurement", _("Measurement")),
-    ("procedure", _("Procedure")), ("observation", _("Observation")), ("visit", _("Visit")),
-]  # fmt: skip
+    ("condition", _("Condition")),
+    ("drug", _("Drug")),
+    ("measurement", _("Measurement")),
+    ("procedure", _("Procedure")),
+    ("observation", _("Observation")),
+    ("visit", _("Visit")),
+]
 STATES = {
     "waiting": Tag(_("Waiting"), "info"),
     "down": Tag(_("Not reachable now"), "warning"),
@@ -46,9 +50,12 @@ class Question(Form):
     age_from = forms.IntegerField(label=_("Youngest age"), min_value=0, max_value=120, required=False)
     age_to = forms.IntegerField(label=_("Oldest age"), min_value=0, max_value=120, required=False)
     sex = forms.MultipleChoiceField(
-        label=_("Sex"), choices=[("F", _("Women")), ("M", _("Men"))], required=False, widget=forms.CheckboxSelectMultiple,
+        label=_("Sex"),
+        choices=[("F", _("Women")), ("M", _("Men"))],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
         help_text=_("None ticked: everybody."),
-    )  # fmt: skip
+    )
     also_event = forms.ChoiceField(label=_("And also has"), choices=[("", _("Nothing more")), *EVENTS], required=False)
     also_concepts = forms.CharField(label=_("With these concept numbers"), required=False)
     not_event = forms.ChoiceField(label=_("And does not have"), choices=[("", _("Nothing")), *EVENTS], required=False)
@@ -56,9 +63,11 @@ class Question(Form):
     period_from = forms.DateField(label=_("From"), widget=DayInput, required=False)
     period_to = forms.DateField(label=_("To"), widget=DayInput, required=False)
     query = forms.CharField(
-        label=_("Or the whole definition as YAML or JSON"), required=False, widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+        label=_("Or the whole definition as YAML or JSON"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
         help_text=_("If you write here, the fields above are not used."),
-    )  # fmt: skip
+    )
 
 
 def _numbers(text: str, where: str) -> list[int]:
@@ -76,10 +85,12 @@ def document(given: dict) -> object:
         return given["query"]
     cohort: dict = {
         "entry": {
-            "event": given["event"] or "condition", "concepts": _numbers(given["concepts"], "concepts"),
-            "descendants": bool(given["descendants"]), "which": "first",
+            "event": given["event"] or "condition",
+            "concepts": _numbers(given["concepts"], "concepts"),
+            "descendants": bool(given["descendants"]),
+            "which": "first",
         }
-    }  # fmt: skip
+    }
     if given["age_from"] is not None or given["age_to"] is not None:
         cohort["age"] = {"min": given["age_from"], "max": given["age_to"]}
     if given["sex"]:
@@ -91,10 +102,15 @@ def document(given: dict) -> object:
     title = given["title"] or given["purpose"] or "?"
     start, end = given["period_from"], given["period_to"]
     return {
-        "ansim": "query/1", "title": {"ko": title, "en": title}, "cohort": cohort,
+        "ansim": "query/1",
+        "title": {"ko": title, "en": title},
+        "cohort": cohort,
         "variables": [{"name": "sex", "kind": "sex"}, {"name": "age_band", "kind": "age_band", "width": 10}],
-        "period": {"from": start.isoformat() if start else "1900-01-01", "to": end.isoformat() if end else "2099-12-31"},
-    }  # fmt: skip
+        "period": {
+            "from": start.isoformat() if start else "1900-01-01",
+            "to": end.isoformat() if end else "2099-12-31",
+        },
+    }
 
 
 @page("researcher")
@@ -103,15 +119,22 @@ def new(request: HttpRequest) -> HttpResponse:
 
     def on_valid(given: dict) -> Done:
         key = feasibility.ask(
-            query=document(given), purpose=given["purpose"] or given["title"], person=request.user.get_username(),
+            query=document(given),
+            purpose=given["purpose"] or given["title"],
+            person=request.user.get_username(),
             organisation=request.user.last_name or "-",
-        )  # fmt: skip
+        )
         return Done(f"/feasibility/{key}/", _("The question is on its way to every hospital."), {"id": key})
 
     return form_page(
-        request, Question, _("How many patients fit?"), on_valid, submit_label=_("Ask every hospital"), back="/feasibility/",
+        request,
+        Question,
+        _("How many patients fit?"),
+        on_valid,
+        submit_label=_("Ask every hospital"),
+        back="/feasibility/",
         lead=_("Each hospital answers for itself with a rounded count; no patient data leave it."),
-    )  # fmt: skip
+    )
 
 
 def _answers(found: Record) -> dict[str, dict]:
@@ -120,6 +143,11 @@ def _answers(found: Record) -> dict[str, dict]:
         status = "down" if answer["status"] == "waiting" and presence.down(holder) else answer["status"]
         answers[holder] = {**answer, "status": status}
     return answers
+
+
+def _answered(found: Record) -> str:
+    answers = found.data["answers"].values()
+    return f"{sum(each['status'] in feasibility.ANSWERS for each in answers)}/{len(answers)}"
 
 
 @page("researcher", "coordinator")
@@ -137,15 +165,21 @@ def listing(request: HttpRequest) -> Page:
         _("Questions"),
         [Column(_("Patient group")), Column(_("Asked")), Column(_("Answers"), number=True)],
         [
-            [Link(found.data["query"]["title"], f"/feasibility/{found.key}/"), datetime.fromisoformat(found.data["asked"]),
-             f"{sum(a['status'] in feasibility.ANSWERS for a in found.data['answers'].values())}/{len(found.data['answers'])}"]
+            [
+                Link(found.data["query"]["title"], f"/feasibility/{found.key}/"),
+                datetime.fromisoformat(found.data["asked"]),
+                _answered(found),
+            ]
             for found in rows[:200]
         ],
-    )  # fmt: skip
+    )
     return Page(
-        _("Feasibility"), [Section("", [table])], {"questions": [found.key for found in rows[:200]]},
-        lead=_("How many patients fit your study, hospital by hospital."), answer=Answer(actions=[ask]),
-    )  # fmt: skip
+        _("Feasibility"),
+        [Section("", [table])],
+        {"questions": [found.key for found in rows[:200]]},
+        lead=_("How many patients fit your study, hospital by hospital."),
+        answer=Answer(actions=[ask]),
+    )
 
 
 @page("researcher", "coordinator")
@@ -163,14 +197,25 @@ def detail(request: HttpRequest, key: str) -> Page:
     ]
     table = Table(
         _("Answers by hospital"),
-        [Column(_("Hospital or public body")), Column(_("State")), Column(_("Patients"), _("rounded"), number=True), Column(_("Answered"))],
         [
-            [names.get(holder, holder), STATES[answer["status"]], answer.get("shown"),
-             datetime.fromisoformat(answer["at"]) if answer.get("at") else None]
+            Column(_("Hospital or public body")),
+            Column(_("State")),
+            Column(_("Patients"), _("rounded"), number=True),
+            Column(_("Answered")),
+        ],
+        [
+            [
+                names.get(holder, holder),
+                STATES[answer["status"]],
+                answer.get("shown"),
+                datetime.fromisoformat(answer["at"]) if answer.get("at") else None,
+            ]
             for holder, answer in answers.items()
         ],
-        note=_("Counts are rounded, small ones are not shown, and people who went to two hospitals are counted in both."),
-    )  # fmt: skip
+        note=_(
+            "Counts are rounded, small ones are not shown, and people who went to two hospitals are counted in both."
+        ),
+    )
     query = parse(found.data["query"])
     language = "ko" if (get_language() or "ko").startswith("ko") else "en"
     state = Tag(_("Waiting for answers"), "info") if waiting else Tag(_("Complete"), "success")
@@ -178,13 +223,27 @@ def detail(request: HttpRequest, key: str) -> Page:
         found.data["query"]["title"],
         [
             Section(_("Answers"), [table]),
-            Section(_("What was asked"), [Text(explain(query, language)), [Fact(_("For"), found.data["purpose"]), Fact(_("Asked"), datetime.fromisoformat(found.data["asked"]))]]),
+            Section(
+                _("What was asked"),
+                [
+                    Text(explain(query, language)),
+                    [
+                        Fact(_("For"), found.data["purpose"]),
+                        Fact(_("Asked"), datetime.fromisoformat(found.data["asked"])),
+                    ],
+                ],
+            ),
         ],
         {"id": key, "query": found.data["query"], "answers": answers},
-        answer=Answer(state, who=", ".join(phrase(name) for name in waiting), text=_("Reload the page for later answers; nothing is lost while a hospital is away.") if waiting else "",
-                      actions=[Action(_("Ask a new question"), "/feasibility/new/", "secondary")]),
-        over=_("Feasibility count"), trail=[Link(_("Feasibility"), "/feasibility/")],
-    )  # fmt: skip
+        answer=Answer(
+            state,
+            who=", ".join(phrase(name) for name in waiting),
+            text=_("Reload the page for later answers; nothing is lost while a hospital is away.") if waiting else "",
+            actions=[Action(_("Ask a new question"), "/feasibility/new/", "secondary")],
+        ),
+        over=_("Feasibility count"),
+        trail=[Link(_("Feasibility"), "/feasibility/")],
+    )
 
 
 urlpatterns = [

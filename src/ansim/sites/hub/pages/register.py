@@ -15,7 +15,7 @@ from ansim.sites.store.models import Record
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Answer, Clock, Code, Column, Fact, Link, Table, Tag
 
-NAVIGATION = [(60, _("Public register"), "/register/", set(), None)]
+NAVIGATION: list = [(60, _("Public register"), "/register/", set(), None)]
 TAGS = {
     "agreement": Tag(_("Agreement"), "info"),
     "release": Tag(_("Release"), "success"),
@@ -44,24 +44,46 @@ def register(request: HttpRequest) -> Page:
     if not found:
         return Page(
             _("Public register"),
-            [Section("", [Empty(_("Nothing registered yet"), _("Agreements, releases and closures will stand here for everybody to read."))])],
+            [
+                Section(
+                    "",
+                    [
+                        Empty(
+                            _("Nothing registered yet"),
+                            _("Agreements, releases and closures will stand here for everybody to read."),
+                        )
+                    ],
+                )
+            ],
             {"entries": []},
-        )  # fmt: skip
+        )
     table = Table(
         _("Entries"),
-        [Column(_("Kind")), Column(_("What")), Column(_("Area of research")), Column(_("Reported by")), Column(_("When"))],
         [
-            [TAGS[entry["kind"]], Link(entry.get("title", entry["id"]), f"/agreements/{entry.get('agreement', entry['id'])}/"),
-             area_names(entry.get("areas", [])), ", ".join(phrase(called.get(each, each)) for each in entry["said_by"]),
-             datetime.fromisoformat(entry["at"])]
+            Column(_("Kind")),
+            Column(_("What")),
+            Column(_("Area of research")),
+            Column(_("Reported by")),
+            Column(_("When")),
+        ],
+        [
+            [
+                TAGS[entry["kind"]],
+                Link(entry.get("title", entry["id"]), f"/agreements/{entry.get('agreement', entry['id'])}/"),
+                area_names(entry.get("areas", [])),
+                ", ".join(phrase(called.get(each, each)) for each in entry["said_by"]),
+                datetime.fromisoformat(entry["at"]),
+            ]
             for entry in found
         ],
-    )  # fmt: skip
+    )
     return Page(
-        _("Public register"), [Section("", [table])], {"entries": found, "days": [c.used for c in _stage_days()]},
+        _("Public register"),
+        [Section("", [table])],
+        {"entries": found, "days": [c.used for c in _stage_days()]},
         lead=_("How medical data are used: for what, by whom, with which result."),
         answer=None,
-    )  # fmt: skip
+    )
 
 
 def register_csv(request: HttpRequest) -> HttpResponse:
@@ -115,11 +137,16 @@ def agreement(request: HttpRequest, key: str) -> Page:
     )
     state = Tag(_("Closed"), "neutral") if closed else Tag(_("In force"), "success")
     return Page(
-        made.get("title", key), [Section(_("Agreement"), [facts]), Section(_("Releases"), [table] if releases else [Empty(_("Nothing released yet"))])],
+        made.get("title", key),
+        [
+            Section(_("Agreement"), [facts]),
+            Section(_("Releases"), [table] if releases else [Empty(_("Nothing released yet"))]),
+        ],
         {"agreement": made, "releases": releases, "closed": closed},
-        answer=Answer(state), trail=[Link(_("Public register"), "/register/")],
+        answer=Answer(state),
+        trail=[Link(_("Public register"), "/register/")],
         over=_("Research agreement"),
-    )  # fmt: skip
+    )
 
 
 urlpatterns = [

@@ -77,20 +77,22 @@ def listing(request: HttpRequest) -> Page:
     if not rows:
         empty = Empty(
             _("No requests yet"),
-            _(
-                "Requests are written and signed at your organisation's own desk; their state across hospitals shows here."
-            ),
+            _("Requests are written and signed at your organisation's desk; here you see where they stand."),
         )
         return Page(_("Requests"), [Section("", [empty])], {"requests": []})
     table = Table(
         _("Requests"),
         [Column(_("Study")), Column(_("Area of research")), Column(_("Hospitals"), number=True), Column(_("Opened"))],
         [
-            [Link(found.data["title"], f"/requests/{found.key}/"), area_names(found.data["areas"]), len(found.data["holders"]),
-             datetime.fromisoformat(found.data["opened"])]
+            [
+                Link(found.data["title"], f"/requests/{found.key}/"),
+                area_names(found.data["areas"]),
+                len(found.data["holders"]),
+                datetime.fromisoformat(found.data["opened"]),
+            ]
             for found in rows
         ],
-    )  # fmt: skip
+    )
     return Page(_("Requests"), [Section("", [table])], {"requests": [found.key for found in rows]})
 
 
@@ -128,10 +130,13 @@ def detail(request: HttpRequest, key: str) -> Page:
             who=", ".join(phrase(called.get(name, name)) for name in pending),
             by=date.fromisoformat(due) if due else None,
             late=bool(due) and date.fromisoformat(due) < today,
-            text=_("The cohort, the protocol and the people travel sealed from your desk to the hospitals; this portal cannot read them."),
+            text=_(
+                "Cohort, protocol and people travel sealed from your desk to the hospitals; this portal cannot read them."
+            ),
         ),
-        over=_("Request to several hospitals"), trail=[Link(_("Requests"), "/requests/")],
-    )  # fmt: skip
+        over=_("Request to several hospitals"),
+        trail=[Link(_("Requests"), "/requests/")],
+    )
 
 
 urlpatterns = [path("requests/", listing), path("requests/<str:key>/", detail), path("applications/<str:key>/", detail)]

@@ -14,20 +14,24 @@ from ansim.governance.core import civil_day
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
-from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, act, form_page, given, needed, page
+from ansim.sites.pages import Done, Empty, FormPart, Page, Section, act, form_page, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.user import agreements, cases, membership, signing, work
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import DayInput, Form
-from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Table, Tag
+from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
 
 NAVIGATION = [
     (20, _("Agreements"), "/agreements/", {"researcher", "legal"}, None),
     (30, _("Results"), "/releases/", {"researcher", "legal"}, None),
     (40, _("People"), "/members/", {"researcher", "legal"}, None),
 ]
-STATES = {"signing": Tag(_("Being signed"), "info"), "in force": Tag(_("In force"), "success"), "ended": Tag(_("Ended"), "neutral")}
+STATES = {
+    "signing": Tag(_("Being signed"), "info"),
+    "in force": Tag(_("In force"), "success"),
+    "ended": Tag(_("Ended"), "neutral"),
+}
 
 
 def _state(paper: dict) -> Tag:
@@ -45,10 +49,14 @@ class DraftForm(Form):
         self.fields["holders"].choices = [(each["id"], phrase(each["name"])) for each in directory.of_kind("holder")]  # type: ignore[attr-defined]
         self.fields["linked"].choices = self.fields["holders"].choices  # type: ignore[attr-defined]
 
-    holders = forms.MultipleChoiceField(label=_("Hospitals and public bodies that approved"), widget=forms.CheckboxSelectMultiple)
+    holders = forms.MultipleChoiceField(
+        label=_("Hospitals and public bodies that approved"), widget=forms.CheckboxSelectMultiple
+    )
     not_before = forms.DateField(label=_("First day"), widget=DayInput)
     not_after = forms.DateField(label=_("Last day"), widget=DayInput)
-    linked = forms.MultipleChoiceField(label=_("Linked with each other"), widget=forms.CheckboxSelectMultiple, required=False)
+    linked = forms.MultipleChoiceField(
+        label=_("Linked with each other"), widget=forms.CheckboxSelectMultiple, required=False
+    )
     destroy_days = forms.IntegerField(label=_("Destroyed within days of the end"), initial=30, min_value=0)
     threshold = forms.IntegerField(label=_("Smallest count shown"), initial=10, min_value=3)
     rounding = forms.IntegerField(label=_("Counts rounded to"), initial=5, min_value=1)
@@ -63,19 +71,44 @@ def write(request: HttpRequest, key: str) -> HttpResponse:
         linkage = None
         if data["linked"]:
             agency = trust.directory().of_kind("keyagency")[0]["id"]
-            linkage = {"key_agency": agency, "linker": application["place"]["centre"], "holders": sorted(data["linked"])}
+            linkage = {
+                "key_agency": agency,
+                "linker": application["place"]["centre"],
+                "holders": sorted(data["linked"]),
+            }
         number = agreements.draft(
-            request=key, holders=data["holders"], not_before=data["not_before"].isoformat(), not_after=data["not_after"].isoformat(),
-            modes=application["modes"], areas=application["areas"], linkage=linkage, place=application["place"],
+            request=key,
+            holders=data["holders"],
+            not_before=data["not_before"].isoformat(),
+            not_after=data["not_after"].isoformat(),
+            modes=application["modes"],
+            areas=application["areas"],
+            linkage=linkage,
+            place=application["place"],
             output={"threshold": data["threshold"], "rounding": data["rounding"], "checkers": 2},
-            destruction={"within_days": data["destroy_days"]}, max_persons=application["max_persons"], person=request.user.get_username(),
-        )  # fmt: skip
-        return Done(f"/agreements/{number}/", _("Signed for your organisation; the paper goes to the hospitals one after another."), {"id": number})
+            destruction={"within_days": data["destroy_days"]},
+            max_persons=application["max_persons"],
+            person=request.user.get_username(),
+        )
+        return Done(
+            f"/agreements/{number}/",
+            _("Signed for your organisation; the paper goes to the hospitals one after another."),
+            {"id": number},
+        )
 
     return form_page(
-        request, DraftForm, _("Research agreement"), on_valid, submit_label=_("Draw up and sign"), back=f"/requests/{key}/",
-        initial={"not_before": application.get("not_before"), "not_after": application.get("not_after"), "holders": application.get("holders")},
-    )  # fmt: skip
+        request,
+        DraftForm,
+        _("Research agreement"),
+        on_valid,
+        submit_label=_("Draw up and sign"),
+        back=f"/requests/{key}/",
+        initial={
+            "not_before": application.get("not_before"),
+            "not_after": application.get("not_after"),
+            "holders": application.get("holders"),
+        },
+    )
 
 
 @act("legal", step_up=True)
@@ -86,10 +119,23 @@ def draft(request: HttpRequest) -> Done:
         values, "request", "holders", "not_before", "not_after", "modes", "areas", "place", "output", "destruction"
     )
     number = agreements.draft(
-        request=key, holders=holders, not_before=first, not_after=last, modes=modes, areas=codes, linkage=values.get("linkage"),
-        place=place, output=output, destruction=destruction, max_persons=values.get("max_persons"), person=request.user.get_username(),
-        names=values.get("names"), supersedes=values.get("supersedes", ""), query=values.get("query"), members=values.get("members"),
-    )  # fmt: skip
+        request=key,
+        holders=holders,
+        not_before=first,
+        not_after=last,
+        modes=modes,
+        areas=codes,
+        linkage=values.get("linkage"),
+        place=place,
+        output=output,
+        destruction=destruction,
+        max_persons=values.get("max_persons"),
+        person=request.user.get_username(),
+        names=values.get("names"),
+        supersedes=values.get("supersedes", ""),
+        query=values.get("query"),
+        members=values.get("members"),
+    )
     return Done(f"/agreements/{number}/", _("Signed for your organisation; the paper goes round."), {"id": number})
 
 
@@ -97,16 +143,34 @@ def draft(request: HttpRequest) -> Done:
 def listing(request: HttpRequest) -> Page:
     rows = [found.data for found in Record.objects.filter(kind="paper").order_by("-updated")]
     if not rows:
-        return Page(_("Agreements"), [Section("", [Empty(_("No agreements yet"), _("When hospitals have approved your application, draw up the agreement from its page."))])], {"agreements": []})
+        return Page(
+            _("Agreements"),
+            [
+                Section(
+                    "",
+                    [
+                        Empty(
+                            _("No agreements yet"),
+                            _("When hospitals have approved your application, draw up the agreement from its page."),
+                        )
+                    ],
+                )
+            ],
+            {"agreements": []},
+        )
     table = Table(
         _("Agreements"),
         [Column(_("Study")), Column(_("State")), Column(_("Signed"), number=True), Column(_("Last day"))],
         [
-            [Link(paper["terms"]["title"], f"/agreements/{paper['id']}/"), _state(paper), f"{len(paper['signed'])}/{len(paper['terms']['holders']) + 1}",
-             datetime.fromisoformat(paper["terms"]["not_after"]).date()]
+            [
+                Link(paper["terms"]["title"], f"/agreements/{paper['id']}/"),
+                _state(paper),
+                f"{len(paper['signed'])}/{len(paper['terms']['holders']) + 1}",
+                datetime.fromisoformat(paper["terms"]["not_after"]).date(),
+            ]
             for paper in rows
         ],
-    )  # fmt: skip
+    )
     return Page(_("Agreements"), [Section("", [table])], {"agreements": [paper["id"] for paper in rows]})
 
 
@@ -116,8 +180,12 @@ class ExtractForm(Form):
 
 class FederatedForm(Form):
     area = forms.CharField(label=_("Area of research of this use"))
-    method = forms.ChoiceField(label=_("Method"), choices=[("table", _("Table of counts")), ("logistic", _("Logistic regression"))])
-    spec = forms.CharField(label=_("Specification (JSON)"), widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}))
+    method = forms.ChoiceField(
+        label=_("Method"), choices=[("table", _("Table of counts")), ("logistic", _("Logistic regression"))]
+    )
+    spec = forms.CharField(
+        label=_("Specification (JSON)"), widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"})
+    )
 
 
 @page("researcher", "legal")
@@ -128,33 +196,64 @@ def detail(request: HttpRequest, key: str) -> Page:
     parties = [terms["user"], *terms["holders"]]
     left = [each["name"] for each in parties if each["id"] not in paper["signed"]]
     signatures = Table(
-        _("Signatures"), [Column(_("Party")), Column(_("State"))],
-        [[each["name"], Tag(_("Signed"), "success") if each["id"] in paper["signed"] else Tag(_("Waiting"), "info")] for each in parties],
-    )  # fmt: skip
+        _("Signatures"),
+        [Column(_("Party")), Column(_("State"))],
+        [
+            [each["name"], Tag(_("Signed"), "success") if each["id"] in paper["signed"] else Tag(_("Waiting"), "info")]
+            for each in parties
+        ],
+    )
     facts = [
-        Fact(_("Area of research"), ", ".join(terms["areas"])), Fact(_("Period"), f"{terms['not_before']} – {terms['not_after']}"),
-        Fact(_("Mode"), ", ".join(terms["modes"])), Fact(_("Centre"), terms["place"]["centre"]),
+        Fact(_("Area of research"), ", ".join(terms["areas"])),
+        Fact(_("Period"), f"{terms['not_before']} – {terms['not_after']}"),
+        Fact(_("Mode"), ", ".join(terms["modes"])),
+        Fact(_("Centre"), terms["place"]["centre"]),
         Fact(_("Linkage"), ", ".join(terms["linkage"]["holders"]) if terms["linkage"] else _("None")),
         Fact(_("People"), ", ".join(each["name"] for each in terms["members"])),
         Fact(_("Terms"), Code(paper["digest"], 16), note=_("SHA-256 of the terms that every party signs")),
         Fact(_("Paper"), Link(_("PDF"), f"/agreements/{key}/paper/")),
-    ]  # fmt: skip
+    ]
     sections = [Section(_("Signatures"), [signatures]), Section(_("Terms"), [facts])]
     if paper["status"] == "in force":
         start = {"area": terms["areas"][0]}
-        sections.append(Section(_("Ask for the data extract"), [FormPart(ExtractForm(initial=start), f"/agreements/{key}/extract/", _("Sign and ask every hospital"))]))
-        sections.append(Section(_("Ask for a federated analysis"), [FormPart(FederatedForm(initial=start), f"/agreements/{key}/federated/", _("Sign and send to the centre"))]))
+        sections.append(
+            Section(
+                _("Ask for the data extract"),
+                [FormPart(ExtractForm(initial=start), f"/agreements/{key}/extract/", _("Sign and ask every hospital"))],
+            )
+        )
+        sections.append(
+            Section(
+                _("Ask for a federated analysis"),
+                [
+                    FormPart(
+                        FederatedForm(initial=start), f"/agreements/{key}/federated/", _("Sign and send to the centre")
+                    )
+                ],
+            )
+        )
         rows = [
-            [Code(job["id"], 12), job["mode"], job["method"], datetime.fromisoformat(job["asked"]),
-             ", ".join(f"{who}: {answer['status']}" for who, answer in job["answers"].items())]
+            [
+                Code(job["id"], 12),
+                job["mode"],
+                job["method"],
+                datetime.fromisoformat(job["asked"]),
+                ", ".join(f"{who}: {answer['status']}" for who, answer in job["answers"].items()),
+            ]
             for job in asked
-        ]  # fmt: skip
+        ]
         columns = [Column(_("Job")), Column(_("Mode")), Column(_("Method")), Column(_("Asked")), Column(_("Answers"))]
-        sections.append(Section(_("What was asked"), [Table(_("Jobs"), columns, rows) if rows else Empty(_("Nothing asked yet"))]))
+        sections.append(
+            Section(_("What was asked"), [Table(_("Jobs"), columns, rows) if rows else Empty(_("Nothing asked yet"))])
+        )
     return Page(
-        terms["title"], sections, {"agreement": {**paper, "status": paper["status"]}, "jobs": asked},
-        answer=Answer(_state(paper), who=", ".join(left)), over=_("Research agreement"), trail=[Link(_("Agreements"), "/agreements/")],
-    )  # fmt: skip
+        terms["title"],
+        sections,
+        {"agreement": {**paper, "status": paper["status"]}, "jobs": asked},
+        answer=Answer(_state(paper), who=", ".join(left)),
+        over=_("Research agreement"),
+        trail=[Link(_("Agreements"), "/agreements/")],
+    )
 
 
 @page("researcher", "legal")
@@ -167,7 +266,9 @@ def extract(request: HttpRequest, key: str) -> Done:
     values = given(request)
     (area,) = needed(values, "area")
     person = values.get("member") or request.user.get_username()
-    job = work.ask_extract(key, area=area, person=_own(request, person), holders=values.get("holders"), query=values.get("query"))
+    job = work.ask_extract(
+        key, area=area, person=_own(request, person), holders=values.get("holders"), query=values.get("query")
+    )
     return Done(f"/agreements/{key}/", _("Asked. Each hospital prepares its extract and has it reviewed."), {"id": job})
 
 
@@ -177,8 +278,20 @@ def federated(request: HttpRequest, key: str) -> Done:
     area, method, spec = needed(values, "area", "method", "spec")
     spec = json.loads(spec) if isinstance(spec, str) else spec
     person = values.get("member") or request.user.get_username()
-    job = work.ask_federated(key, area=area, method=method, spec=spec, person=_own(request, person), query=values.get("query"), holders=values.get("holders"))
-    return Done(f"/agreements/{key}/", _("Asked. The centre runs it over the hospitals; the result waits for the output check."), {"id": job})
+    job = work.ask_federated(
+        key,
+        area=area,
+        method=method,
+        spec=spec,
+        person=_own(request, person),
+        query=values.get("query"),
+        holders=values.get("holders"),
+    )
+    return Done(
+        f"/agreements/{key}/",
+        _("Asked. The centre runs it over the hospitals; the result waits for the output check."),
+        {"id": job},
+    )
 
 
 def _own(request: HttpRequest, person: str) -> str:
@@ -192,27 +305,67 @@ def _own(request: HttpRequest, person: str) -> str:
 def releases(request: HttpRequest) -> Page:
     rows = [found.data for found in Record.objects.filter(kind="release").order_by("-updated")]
     if not rows:
-        return Page(_("Results"), [Section("", [Empty(_("No results yet"), _("Results arrive here when two checkers at the centre have released them."))])], {"releases": []})
+        return Page(
+            _("Results"),
+            [
+                Section(
+                    "",
+                    [
+                        Empty(
+                            _("No results yet"),
+                            _("Results arrive here when two checkers at the centre have released them."),
+                        )
+                    ],
+                )
+            ],
+            {"releases": []},
+        )
     table = Table(
-        _("Results"), [Column(_("Release")), Column(_("Files"), number=True), Column(_("Received"))],
-        [[Link(each["id"], f"/releases/{each['id']}/"), len(each["manifest"]["files"]), datetime.fromisoformat(each["at"])] for each in rows],
-    )  # fmt: skip
+        _("Results"),
+        [Column(_("Release")), Column(_("Files"), number=True), Column(_("Received"))],
+        [
+            [
+                Link(each["id"], f"/releases/{each['id']}/"),
+                len(each["manifest"]["files"]),
+                datetime.fromisoformat(each["at"]),
+            ]
+            for each in rows
+        ],
+    )
     return Page(_("Results"), [Section("", [table])], {"releases": [each["id"] for each in rows]})
 
 
 @page("researcher", "legal")
 def release(request: HttpRequest, key: str) -> Page:
     found = Record.objects.filter(kind="release", key=key).first()
-    data = found.data if found else {"manifest": {"files": []}, "id": key, "agreement": "", "at": clock.iso(clock.now())}
-    rows = [[Link(each["name"], f"/releases/{key}/files/{each['name']}"), Code(each["sha256"], 16)] for each in data["manifest"]["files"]]
-    table = Table(_("Files"), [Column(_("File")), Column(_("SHA-256"))], rows, note=_("Each file is what the manifest names; it is checked again when you open it."))
-    return Page(key, [Section(_("Files"), [table])], {"release": data}, trail=[Link(_("Results"), "/releases/")], over=_("Released result"))
+    if found is None:
+        raise Problem("no-release", N_("There is no release {key} here."), key=key)
+    data = found.data
+    rows = [
+        [Link(each["name"], f"/releases/{key}/files/{each['name']}"), Code(each["sha256"], 16)]
+        for each in data["manifest"]["files"]
+    ]
+    table = Table(
+        _("Files"),
+        [Column(_("File")), Column(_("SHA-256"))],
+        rows,
+        note=_("Each file is what the manifest names; it is checked again when you open it."),
+    )
+    return Page(
+        key,
+        [Section(_("Files"), [table])],
+        {"release": data},
+        trail=[Link(_("Results"), "/releases/")],
+        over=_("Released result"),
+    )
 
 
 @page("researcher", "legal")
 def release_file(request: HttpRequest, key: str, name: str) -> HttpResponse:
     body = work.file_of(key, name)
-    return HttpResponse(body, content_type="application/octet-stream", headers={"Content-Disposition": f"attachment; filename={name}"})
+    return HttpResponse(
+        body, content_type="application/octet-stream", headers={"Content-Disposition": f"attachment; filename={name}"}
+    )
 
 
 class RemoveForm(Form):
@@ -220,17 +373,42 @@ class RemoveForm(Form):
         super().__init__(*args, **kwargs)
         self.fields["remove"].choices = [(each["id"], each["name"]) for each in signing.members()]  # type: ignore[attr-defined]
 
-    remove = forms.MultipleChoiceField(label=_("No longer works here"), widget=forms.CheckboxSelectMultiple, required=False)
+    remove = forms.MultipleChoiceField(
+        label=_("No longer works here"), widget=forms.CheckboxSelectMultiple, required=False
+    )
 
 
 @page("researcher", "legal")
 def members(request: HttpRequest) -> Page:
     held = trust.document(f"members:{site().id}") or {"members": [], "seq": 0, "issued": clock.iso(clock.now())}
-    table = Table(_("Members"), [Column(_("Person")), Column(_("Role")), Column(_("Key"))], [[f"{each['name']} ({each['id']})", each["role"], Code(each["key"]["kid"], 12)] for each in held["members"]])
+    table = Table(
+        _("Members"),
+        [Column(_("Person")), Column(_("Role")), Column(_("Key"))],
+        [[f"{each['name']} ({each['id']})", each["role"], Code(each["key"]["kid"], 12)] for each in held["members"]],
+    )
     sections = [
-        Section("", [[Fact(_("Attested"), datetime.fromisoformat(held["issued"])), Fact(_("Number of the list"), held["seq"])], table]),
-        Section(_("Attest anew"), [FormPart(RemoveForm(), "/members/attest/", _("Sign the list"), text=_("Hospitals refuse a list that is too old, and anybody whom the newest list leaves out."))]),
-    ]  # fmt: skip
+        Section(
+            "",
+            [
+                [
+                    Fact(_("Attested"), datetime.fromisoformat(held["issued"])),
+                    Fact(_("Number of the list"), held["seq"]),
+                ],
+                table,
+            ],
+        ),
+        Section(
+            _("Attest anew"),
+            [
+                FormPart(
+                    RemoveForm(),
+                    "/members/attest/",
+                    _("Sign the list"),
+                    text=_("Hospitals refuse a list that is too old, and anybody whom the newest list leaves out."),
+                )
+            ],
+        ),
+    ]
     return Page(_("People"), sections, {"members": [each["id"] for each in held["members"]], "seq": held["seq"]})
 
 

@@ -59,7 +59,10 @@ class RequestForm(Form):
     areas = forms.MultipleChoiceField(label=_("Area of research"))
     purpose = forms.ChoiceField(label=_("Purpose"))
     text = forms.CharField(label=_("What you ask the hospitals"), widget=forms.Textarea(attrs={"rows": 5}))
-    query = forms.CharField(label=_("Patient group and variables (YAML or JSON)"), widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}))
+    query = forms.CharField(
+        label=_("Patient group and variables (YAML or JSON)"),
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+    )
     holders = forms.MultipleChoiceField(label=_("Hospitals and public bodies"), widget=forms.CheckboxSelectMultiple)
 
 
@@ -69,14 +72,21 @@ class ApplicationForm(Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["people"].choices = [(each["id"], f"{each['name']} ({each['id']})") for each in signing.members()]  # type: ignore[attr-defined]
-        self.fields["centre"].choices = [(each["id"], phrase(each["name"])) for each in trust.directory().of_kind("centre")]  # type: ignore[attr-defined]
+        self.fields["centre"].choices = [
+            (each["id"], phrase(each["name"])) for each in trust.directory().of_kind("centre")
+        ]  # type: ignore[attr-defined]
 
     summary_ko = forms.CharField(label=_("Lay summary, in Korean"), widget=forms.Textarea(attrs={"rows": 4}))
     summary_en = forms.CharField(label=_("Lay summary, in English"), widget=forms.Textarea(attrs={"rows": 4}))
     modes = forms.MultipleChoiceField(
-        label=_("Mode"), choices=[("federated", _("Federated: questions travel")), ("centre", _("In the centre")), ("extract", _("Extract to the centre"))],
+        label=_("Mode"),
+        choices=[
+            ("federated", _("Federated: questions travel")),
+            ("centre", _("In the centre")),
+            ("extract", _("Extract to the centre")),
+        ],
         widget=forms.CheckboxSelectMultiple,
-    )  # fmt: skip
+    )
     centre = forms.ChoiceField(label=_("Safe-utilisation centre"))
     not_before = forms.DateField(label=_("First day"), widget=DayInput)
     not_after = forms.DateField(label=_("Last day"), widget=DayInput)
@@ -96,19 +106,36 @@ def listing(request: HttpRequest) -> Page:
     rows = [found.data for found in Record.objects.filter(kind="case").order_by("-updated")[:200]]
     start = Action(_("Write a request"), "/requests/new/")
     if not rows:
-        empty = Empty(_("No requests yet"), _("Describe your study once; it goes to as many hospitals as you choose, sealed so that only they can read it."), start)
+        empty = Empty(
+            _("No requests yet"),
+            _("Describe your study once; it goes sealed to as many hospitals as you choose."),
+            start,
+        )
         return Page(_("Requests"), [Section("", [empty])], {"requests": []})
     table = Table(
         _("Requests"),
-        [Column(_("Study")), Column(_("State")), Column(_("Hospitals that said yes"), number=True), Column(_("Opened"))],
         [
-            [Link(case["title"], f"/requests/{case['id']}/"), _state(case),
-             f"{sum(h['answer'] in {'yes', 'conditions'} for h in case['holders'].values())}/{len(case['holders'])}",
-             datetime.fromisoformat(case["opened"])]
+            Column(_("Study")),
+            Column(_("State")),
+            Column(_("Hospitals that said yes"), number=True),
+            Column(_("Opened")),
+        ],
+        [
+            [
+                Link(case["title"], f"/requests/{case['id']}/"),
+                _state(case),
+                f"{sum(h['answer'] in {'yes', 'conditions'} for h in case['holders'].values())}/{len(case['holders'])}",
+                datetime.fromisoformat(case["opened"]),
+            ]
             for case in rows
         ],
-    )  # fmt: skip
-    return Page(_("Requests"), [Section("", [table])], {"requests": [case["id"] for case in rows]}, answer=Answer(actions=[start]))
+    )
+    return Page(
+        _("Requests"),
+        [Section("", [table])],
+        {"requests": [case["id"] for case in rows]},
+        answer=Answer(actions=[start]),
+    )
 
 
 @page("researcher")
@@ -119,19 +146,41 @@ def new(request: HttpRequest) -> HttpResponse:
 
     def on_valid(data: dict) -> Done:
         key = cases.open_request(
-            title={"ko": data["title_ko"], "en": data["title_en"]}, areas=data["areas"], purpose=data["purpose"], text=data["text"],
-            query=data["query"], holders=data["holders"], person=request.user.get_username(),
-        )  # fmt: skip
+            title={"ko": data["title_ko"], "en": data["title_en"]},
+            areas=data["areas"],
+            purpose=data["purpose"],
+            text=data["text"],
+            query=data["query"],
+            holders=data["holders"],
+            person=request.user.get_username(),
+        )
         return Done(f"/requests/{key}/", _("The request is on its way."), {"id": key})
 
-    return form_page(request, RequestForm, _("A request to several hospitals"), on_valid, submit_label=_("Send to the hospitals"), back="/")
+    return form_page(
+        request,
+        RequestForm,
+        _("A request to several hospitals"),
+        on_valid,
+        submit_label=_("Send to the hospitals"),
+        back="/",
+    )
 
 
 @act("researcher")
 def _program_request(request: HttpRequest) -> Done:
     values = given(request)
-    title, codes, purpose, text, query, holders = needed(values, "title", "areas", "purpose", "text", "query", "holders")
-    key = cases.open_request(title=title, areas=codes, purpose=purpose, text=text, query=query, holders=holders, person=request.user.get_username())
+    title, codes, purpose, text, query, holders = needed(
+        values, "title", "areas", "purpose", "text", "query", "holders"
+    )
+    key = cases.open_request(
+        title=title,
+        areas=codes,
+        purpose=purpose,
+        text=text,
+        query=query,
+        holders=holders,
+        person=request.user.get_username(),
+    )
     return Done(f"/requests/{key}/", _("The request is on its way."), {"id": key})
 
 
@@ -142,23 +191,37 @@ def detail(request: HttpRequest, key: str) -> Page:
     waiting = {name: entry for name, entry in case["holders"].items() if entry.get("waiting_on")}
     due = min((entry["due"][:10] for entry in waiting.values() if entry.get("due")), default="")
     rows = [
-        [called.get(name, name), ANSWERS.get(entry["answer"], entry["answer"]), entry["status"], entry.get("waiting_on", ""),
-         date.fromisoformat(entry["due"][:10]) if entry.get("due") else None,
-         Link(_("Letter"), f"/requests/{key}/letters/{name}/") if entry.get("letter") else entry.get("outcome", "")]
+        [
+            called.get(name, name),
+            ANSWERS.get(entry["answer"], entry["answer"]),
+            entry["status"],
+            entry.get("waiting_on", ""),
+            date.fromisoformat(entry["due"][:10]) if entry.get("due") else None,
+            Link(_("Letter"), f"/requests/{key}/letters/{name}/") if entry.get("letter") else entry.get("outcome", ""),
+        ]
         for name, entry in case["holders"].items()
-    ]  # fmt: skip
+    ]
     table = Table(
         _("Hospitals"),
-        [Column(_("Hospital or public body")), Column(_("Reply")), Column(_("State")), Column(_("Waiting on")), Column(_("Due")), Column(_("Board"))],
+        [
+            Column(_("Hospital or public body")),
+            Column(_("Reply")),
+            Column(_("State")),
+            Column(_("Waiting on")),
+            Column(_("Due")),
+            Column(_("Board")),
+        ],
         rows,
     )
     moments = sorted(
         (
             Moment(datetime.fromisoformat(entry["at"]), entry["text"], f"{called.get(name, name)} · {entry['by']}")
-            for name, holder in case["holders"].items() for entry in holder["thread"]
+            for name, holder in case["holders"].items()
+            for entry in holder["thread"]
         ),
-        key=lambda moment: moment.at, reverse=True,
-    )  # fmt: skip
+        key=lambda moment: moment.at,
+        reverse=True,
+    )
     actions = []
     if not case["application"]:
         actions.append(Action(_("Write the application"), f"/requests/{key}/apply/"))
@@ -168,15 +231,40 @@ def detail(request: HttpRequest, key: str) -> Page:
         actions.append(Action(_("Open the agreement"), f"/agreements/{case['agreement']}/"))
     sections = [
         Section(_("Hospitals"), [table]),
-        Section(_("Messages"), [Timeline(moments) if moments else Empty(_("No messages yet")), FormPart(_message_form(called, case), f"/requests/{key}/message/", _("Send"))]),
-        Section(_("What was asked"), [[Fact(_("Area of research"), ", ".join(phrase(areas.tree()[code]) for code in case["areas"])), Fact(_("Purpose"), case["purpose"])], Text(case["text"])]),
+        Section(
+            _("Messages"),
+            [
+                Timeline(moments) if moments else Empty(_("No messages yet")),
+                FormPart(_message_form(called, case), f"/requests/{key}/message/", _("Send")),
+            ],
+        ),
+        Section(
+            _("What was asked"),
+            [
+                [
+                    Fact(_("Area of research"), ", ".join(phrase(areas.tree()[code]) for code in case["areas"])),
+                    Fact(_("Purpose"), case["purpose"]),
+                ],
+                Text(case["text"]),
+            ],
+        ),
         Section(_("Patient group"), [Text(json.dumps(case["query"], ensure_ascii=False, indent=1), pre=True)]),
-    ]  # fmt: skip
+    ]
     answer = Answer(
-        _state(case), who=", ".join(called.get(name, name) for name in waiting), by=date.fromisoformat(due) if due else None,
-        late=bool(due) and date.fromisoformat(due) < civil_day(clock.now()), actions=actions,
-    )  # fmt: skip
-    return Page(case["title"], sections, {"request": case}, answer=answer, trail=[Link(_("Requests"), "/")], over=_("Request to several hospitals"))
+        _state(case),
+        who=", ".join(called.get(name, name) for name in waiting),
+        by=date.fromisoformat(due) if due else None,
+        late=bool(due) and date.fromisoformat(due) < civil_day(clock.now()),
+        actions=actions,
+    )
+    return Page(
+        case["title"],
+        sections,
+        {"request": case},
+        answer=answer,
+        trail=[Link(_("Requests"), "/")],
+        over=_("Request to several hospitals"),
+    )
 
 
 def _message_form(called: dict, case: dict) -> Form:
@@ -230,24 +318,42 @@ def write_application(request: HttpRequest, key: str) -> HttpResponse:
         return Done(f"/requests/{key}/", _("The application is signed and on its way."), {"id": number})
 
     return form_page(
-        request, ApplicationForm, _("Application"), on_valid, submit_label=_("Sign and send"), back=f"/requests/{key}/",
+        request,
+        ApplicationForm,
+        _("Application"),
+        on_valid,
+        submit_label=_("Sign and send"),
+        back=f"/requests/{key}/",
         lead=_("What your request says already is taken over. Your key signs it; only the hospitals can read it."),
-    )  # fmt: skip
+    )
 
 
 def compose(case: dict, data: dict, username: str) -> dict:
     """application/1 from a request and what the form adds."""
-    protocol = ledger.keep_bytes(data["protocol"].read(), "protocol", data["protocol"].content_type or "application/octet-stream")
+    protocol = ledger.keep_bytes(
+        data["protocol"].read(), "protocol", data["protocol"].content_type or "application/octet-stream"
+    )
     people = [each for each in signing.members() if each["id"] in data["people"]]
     return {
-        "ansim": "application/1", "id": f"app-{case['id'].removeprefix('req-')}", "title": case["title"], "applicant": {"id": site().id, "name": phrase(site().name)},
-        "purpose": case["purpose"], "areas": case["areas"], "query": parse_query(case["query"]).document(), "modes": data["modes"],
-        "place": {"centre": data["centre"], "remote": False}, "linkage": None, "max_persons": data["max_persons"],
-        "not_before": data["not_before"].isoformat(), "not_after": data["not_after"].isoformat(), "holders": [name for name, entry in case["holders"].items() if entry["answer"] != "no"],
+        "ansim": "application/1",
+        "id": f"app-{case['id'].removeprefix('req-')}",
+        "title": case["title"],
+        "applicant": {"id": site().id, "name": phrase(site().name)},
+        "purpose": case["purpose"],
+        "areas": case["areas"],
+        "query": parse_query(case["query"]).document(),
+        "modes": data["modes"],
+        "place": {"centre": data["centre"], "remote": False},
+        "linkage": None,
+        "max_persons": data["max_persons"],
+        "not_before": data["not_before"].isoformat(),
+        "not_after": data["not_after"].isoformat(),
+        "holders": [name for name, entry in case["holders"].items() if entry["answer"] != "no"],
         "people": [{name: each[name] for name in ("id", "name", "role", "key")} for each in people],
-        "protocol": {"name": data["protocol"].name, "sha256": protocol}, "pledges": {each["id"]: civil_day(clock.now()).isoformat() for each in people},
+        "protocol": {"name": data["protocol"].name, "sha256": protocol},
+        "pledges": {each["id"]: civil_day(clock.now()).isoformat() for each in people},
         "summary": {"ko": data["summary_ko"], "en": data["summary_en"]},
-    }  # fmt: skip
+    }
 
 
 urlpatterns = [
