@@ -54,6 +54,8 @@ def test_an_open_cdm_can_neither_write_nor_read_other_files(tmp_path):
         f"SELECT * FROM read_csv('{other}')",
         f"COPY person TO '{tmp_path / 'out.csv'}'",
         f"ATTACH '{tmp_path / 'new.duckdb'}'",
+        f"ATTACH '{path}' AS again",
+        "DETACH cdm",
         "SET enable_external_access = true",
         "SET memory_limit = '4GB'",
     ):
@@ -62,6 +64,24 @@ def test_an_open_cdm_can_neither_write_nor_read_other_files(tmp_path):
     con.close()
     # The control: without the settings the same file can be read.
     assert duckdb.connect().execute(f"SELECT * FROM read_csv('{other}')").fetchall() == [(1,)]
+
+
+def test_one_process_may_open_a_cdm_many_times_with_its_own_limits(tmp_path):
+    path = tmp_path / "cdm.duckdb"
+    with building_cdm(path):
+        pass
+    first, second, third = open_cdm(path), open_cdm(path), open_cdm(path, threads=1, memory="300MB")
+    for con in (first, second, third):
+        assert con.execute("SELECT count(*) FROM person").fetchall() == [(0,)]
+    assert third.execute("SELECT current_setting('threads')").fetchall() == [(1,)]
+    first.close()
+    assert second.execute("SELECT count(*) FROM person").fetchall() == [(0,)]
+    # A new version may be published while readers hold the earlier one.
+    with building_cdm(path) as con:
+        con.execute("INSERT INTO person (person_id) VALUES (1)")
+    assert second.execute("SELECT count(*) FROM person").fetchall() == [(0,)]
+    fresh = open_cdm(path)
+    assert fresh.execute("SELECT count(*) FROM person").fetchall() == [(1,)]
 
 
 def test_what_is_no_cdm_is_refused(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from ansim.data.cdm.schema import quoted, tables
+from ansim.data.cdm.schema import literal, quoted, tables
 from ansim.errors import N_, Problem
 
 
@@ -65,19 +65,20 @@ def open_cdm(path: Path, *, threads: int | None = None, memory: str | None = Non
             where=str(path),
             remedy=N_("Load the data first, or mend the path in site.toml."),
         )
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "enable_external_access": "false",
-        "autoinstall_known_extensions": "false",
-    }
-    if threads:
-        config["threads"] = threads
-    if memory:
-        config["memory_limit"] = memory
+    # An engine of its own for each opening, so that one caller's limits and locked settings never meet another's.
+    # What does not fit in memory spills beside the CDM, never into whatever folder the process was started in.
+    spill = path.with_name(f".{path.name}.spill")
+    con = duckdb.connect(config={"autoinstall_known_extensions": "false", "temp_directory": str(spill)})
     try:
-        con = duckdb.connect(str(path), read_only=True, config=config)
-        con.execute("SET lock_configuration = true")
+        con.execute(f"ATTACH {literal(str(path))} AS cdm (READ_ONLY); USE cdm")
+        if threads:
+            con.execute(f"SET threads = {int(threads)}")
+        if memory:
+            con.execute(f"SET memory_limit = {literal(memory)}")
+        con.execute("SET enable_external_access = false; SET lock_configuration = true")
         con.execute("SELECT person_id, year_of_birth, gender_concept_id FROM person LIMIT 0")
     except duckdb.Error as error:
+        con.close()
         raise Problem(
             "not-a-cdm",
             N_("The file is not a CDM that this version can read: {detail}"),
