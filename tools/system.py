@@ -1,4 +1,4 @@
-"""Debian packages that a command needs: installed when root, else named. It runs before anything of ours is installed."""
+"""Debian packages that a command needs: installed when root, else named. It runs before anything else is installed."""
 
 import os
 import shutil

@@ -80,8 +80,10 @@ def peek(wire: Any) -> dict:
 
 
 def read(wire: Any, *, directory: Directory, me: str, now: datetime, skew: timedelta) -> Envelope:
-    """The envelope, if a valid key of its sender signed it, it is for me, in time, and the payload is the signed one."""
-    head = signed.header(wire["jws"] if isinstance(wire, dict) else "")
+    """The envelope, if its sender signed it validly, it is for me, in time, and the payload is the signed one."""
+    if not isinstance(wire, dict) or not isinstance(wire.get("jws"), str) or not isinstance(wire.get("payload"), str):
+        raise Problem("bad-envelope", N_("This is not an envelope."))
+    head = signed.header(wire["jws"])
     sender = str(peek(wire).get("iss"))
     if not str(head.get("typ", "")).startswith(PREFIX):
         raise Problem("bad-envelope", N_("The envelope's version or type is not known here."))

@@ -40,7 +40,7 @@ def accept(
     notice: Any, current_seq: int, trust: Trust, directory: "Directory | None", now: datetime
 ) -> tuple[str, dict]:
     """(name, document) of a notice that may replace the current one; raises Problem where it may not."""
-    document: dict = notice.get("document") if isinstance(notice, dict) else {}
+    document: dict = (notice.get("document") if isinstance(notice, dict) else None) or {}
     name = name_of(document)
     if name == "directory":
         document = signed.open_document(notice, trust.roots, trust.threshold)

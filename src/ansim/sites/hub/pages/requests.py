@@ -131,7 +131,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             by=date.fromisoformat(due) if due else None,
             late=bool(due) and date.fromisoformat(due) < today,
             text=_(
-                "Cohort, protocol and people travel sealed from your desk to the hospitals; this portal cannot read them."
+                "Cohort, protocol and people travel sealed from desk to hospital; this portal cannot read them."
             ),
         ),
         over=_("Request to several hospitals"),
