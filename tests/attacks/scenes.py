@@ -1,0 +1,159 @@
+"""What the attack tests share: a nation's keys and notices in memory, and a granted job that attacks then bend.
+
+Attacks are functions that try something and say whether they got it. `off` switches one defence off, so that each
+attack's positive control runs the same code with only that defence missing.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from ansim.documents import digest
+from ansim.errors import Problem
+from ansim.governance import grant
+from ansim.sites.exchange import notices, signed
+from ansim.sites.keeper.keystore import new_key, public, signing_key
+
+_spec = importlib.util.spec_from_file_location(
+    "world", Path(__file__).parents[1] / "unit" / "governance" / "conftest.py"
+)
+assert _spec and _spec.loader
+world = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(world)
+
+NOW: datetime = world.NOW
+SKEW = timedelta(minutes=5)
+HUB, COMPANY, HOSPITAL, ROOT1, ROOT2, ROOT3 = (new_key("sig") for _ in range(6))
+ANN = new_key("sig")
+
+
+@contextmanager
+def off(target: Any, name: str, instead: Any) -> Iterator[None]:
+    """With this one defence replaced."""
+    with mock.patch.object(target, name, instead):
+        yield
+
+
+@contextmanager
+def check_off(name: str) -> Iterator[None]:
+    """With one check of the grant left out."""
+    with mock.patch.dict(grant.CHECKS, clear=True, values={k: v for k, v in grant.CHECKS.items() if k != name}):
+        yield
+
+
+def sign(document: dict, *keys: dict) -> dict:
+    notice: dict = {"document": document, "signatures": []}
+    for key in keys:
+        notice = signed.sign_document(document, key["kid"], signing_key(key).sign, notice["signatures"])
+    return notice
+
+
+def directory_document(seq: int = 1, **keys: dict) -> dict:
+    held = {"hub": HUB, "company": COMPANY, "hospital-a": HOSPITAL, **keys}
+    valid = {"not_before": "2026-01-01T00:00:00+00:00", "not_after": "2029-01-01T00:00:00+00:00"}
+    sites = [
+        {"id": name, "kind": "holder", "keys": [{"kid": k["kid"], "use": "sig", "jwk": public(k), **valid}]}
+        for name, k in held.items()
+    ]
+    return {
+        "ansim": "directory/1",
+        "seq": seq,
+        "demo": True,
+        "issued": (NOW - timedelta(days=1)).isoformat(),
+        "expires": (NOW + timedelta(days=900)).isoformat(),
+        "sites": sites,
+    }
+
+
+TRUST = notices.Trust((public(ROOT1), public(ROOT2), public(ROOT3)), 2, {}, demo=True)
+DIRECTORY = notices.Directory(directory_document())
+
+
+def member_list(
+    issued: datetime = NOW - timedelta(days=1), members: tuple[str, ...] = ("ann", "bob"), seq: int = 3
+) -> dict:
+    keys = {"ann": public(ANN), "bob": world.key("E")}
+    return {
+        "ansim": "members/1",
+        "org": "company",
+        "seq": seq,
+        "issued": issued.isoformat(),
+        "expires": (issued + timedelta(days=14)).isoformat(),
+        "members": [{"id": name, "key": keys.get(name, public(HUB))} for name in members],
+    }
+
+
+def outside(asked: dict, agreed: dict) -> list[Problem]:
+    extra = [each["name"] for each in asked["variables"] if each not in agreed["variables"]]
+    return [Problem("variable-outside", "Not agreed: {extra}.", extra=", ".join(extra))] if extra else []
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything in order: a job that this holder grants."""
+
+    facts: grant.Facts
+    job: dict
+    now: datetime = NOW
+
+    def granted(self) -> bool:
+        return grant.decide_grant(self.facts, self.job, self.now).allowed
+
+    def bend(self, **changes: Any) -> "Scene":
+        """Another job, or other facts where the name is a fact's."""
+        facts = {name: value for name, value in changes.items() if hasattr(self.facts, name)}
+        job = {name: value for name, value in changes.items() if name not in facts and name != "now"}
+        return Scene(replace(self.facts, **facts), {**self.job, **job}, changes.get("now", self.now))
+
+
+def scene(**terms: Any) -> Scene:
+    """A granted job under terms in force between a company and two holders."""
+    members = [
+        {"id": "ann", "name": "Ann", "role": "analyst", "key": public(ANN)},
+        {"id": "bob", "name": "Bob", "role": "analyst", "key": world.key("E")},
+    ]
+    agreed = world.terms(members=members, **terms)
+    body = {"not_before": "2026-01-01", "not_after": "2028-12-31", "suspended": False}
+    designations = {
+        "seq": 5,
+        "issued": (NOW - timedelta(days=1)).isoformat(),
+        "expires": (NOW + timedelta(days=900)).isoformat(),
+        "designations": [
+            {"id": "centre", "roles": ["centre", "linker"], **body},
+            {"id": "keyagency", "roles": ["keyagency"], **body},
+        ],
+    }
+    facts = grant.Facts(
+        holder="hospital-a",
+        agreement=world.signed(agreed),
+        board=world.approved(),
+        signer=public(ANN),
+        members=member_list(),
+        members_seq=3,
+        designations=designations,
+        designations_seq=5,
+        persons=500,
+        last_entry=(NOW - timedelta(minutes=1)).isoformat(),
+        reference=NOW.isoformat(),
+        outside=outside,
+    )
+    job = {
+        "ansim": "job/1",
+        "agreement": "agr-1",
+        "version": 1,
+        "terms": digest(agreed),
+        "area": "sinusitis",
+        "mode": "extract",
+        "method": "extract",
+        "query": agreed["query"],
+        "spec": {},
+        "member": "ann",
+        "at": (NOW - timedelta(minutes=2)).isoformat(),
+        "nonce": "0123456789abcdef",
+    }
+    return Scene(facts, job)
