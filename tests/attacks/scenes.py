@@ -22,7 +22,8 @@ from ansim.sites.keeper.keystore import new_key, public, signing_key
 _spec = importlib.util.spec_from_file_location(
     "world", Path(__file__).parents[1] / "unit" / "governance" / "conftest.py"
 )
-assert _spec and _spec.loader
+assert _spec
+assert _spec.loader
 world = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(world)
 

@@ -70,8 +70,7 @@ def forge_an_outcome() -> bool:
 
 
 def no_signature_check(token, jwk):
-    head, body, _tail = token.split(".")
-    return signed.header(token), signed.unb64(body)
+    return signed.header(token), signed.unb64(token.split(".")[1])
 
 
 def under_version_one() -> bool:
@@ -143,7 +142,8 @@ def operator_alone() -> bool:
     d = "d" * 64
     opened = scenes.world.play(
         extract_review.extract_review, extract_review.ExtractReview(),
-        extract_review.Open(by="operator", project="agr-1", plan=d, data_version="v", report=d, tier="medium", operators=["operator"], users=["ann"]),
+        extract_review.Open(by="operator", project="agr-1", plan=d, data_version="v", report=d,
+            tier="medium", operators=["operator"], users=["ann"]),
     )  # fmt: skip
     try:
         scenes.world.play(
@@ -188,6 +188,7 @@ def move_the_clock_back() -> bool:
     return scene().bend(last_entry=(NOW + timedelta(days=400)).isoformat()).granted()
 
 
+# fmt: off
 ATTACKS = [
     Attack("stolen hub swaps a hospital's key", "directory signed k of n by pinned roots", swap_a_key,
            lambda: off(signed, "signers", anyone_signs)),
@@ -207,16 +208,21 @@ ATTACKS = [
            lambda: off(signed, "open_compact", lambda token, jwk: ({"typ": "ansim-document", "kid": jwk["kid"]}, b""))),
     Attack("stolen hub floods feasibility", "budget a requester and day at the holder", flood,
            lambda: off(Budget, "left", lambda *a: 1)),
-    Attack("a request under another area of research", "area within the agreed ones", another_area, lambda: check_off("area")),
+    Attack("a request under another area of research", "area within the agreed ones", another_area,
+           lambda: check_off("area")),
     Attack("a variable out of scope", "query within the agreed one", more_variables, lambda: check_off("query")),
-    Attack("a removed member asks", "member attested in the newest list", removed_member, lambda: check_off("attestation")),
+    Attack("a removed member asks", "member attested in the newest list", removed_member,
+           lambda: check_off("attestation")),
     Attack("the same signed job a second time", "nonces are used once", same_job_again, lambda: check_off("nonce")),
     Attack("an operator approves the own extract", "operator and reviewer are apart", operator_alone,
            lambda: off(extract_review, "require_apart", lambda *a: None)),
-    Attack("a centre whose designation is suspended", "designation in force", suspended_centre, lambda: check_off("designation")),
+    Attack("a centre whose designation is suspended", "designation in force", suspended_centre,
+           lambda: check_off("designation")),
     Attack("a request after the agreed period", "the node's own clock", after_the_end, lambda: check_off("agreement")),
-    Attack("the clock is set back into the period", "no act behind the ledger's last entry", move_the_clock_back, lambda: check_off("clock")),
-]  # fmt: skip
+    Attack("the clock is set back into the period", "no act behind the ledger's last entry", move_the_clock_back,
+           lambda: check_off("clock")),
+]
+# fmt: on
 
 
 class _Newest(int):
