@@ -1,4 +1,4 @@
-"""Ledger: appending with durable writes (SQLite, synchronous=FULL), and verifying a whole ledger with the small program."""
+"""Ledger: appending with durable writes (SQLite, synchronous=FULL), and verifying it with the small program."""
 
 import json
 import os
@@ -23,10 +23,11 @@ def main(entries: int = 2000) -> dict:
         passphrase=os.urandom(32).hex().encode(),
         trust=trust,
         demo=True,
-    )  # noqa: E501
+    )
     os.environ["ANSIM_SITE"] = str(folder)
-    from ansim.sites import asgi  # noqa: F401 - sets Django up for this folder
     from django.core.management import call_command
+
+    from ansim.sites import asgi  # noqa: F401 - sets Django up for this folder
 
     call_command("migrate", verbosity=0)
     from ansim.sites.store import ledger
