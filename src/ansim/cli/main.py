@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ansim.cli import signing
+from ansim.cli.doctor import doctor
 from ansim.errors import Problem
 
 app = typer.Typer(
@@ -17,6 +19,10 @@ app = typer.Typer(
     help="Ansim (안심): safe utilisation of medical data.",
 )
 console = Console()
+app.command()(doctor)
+app.command()(signing.sign)
+app.command()(signing.verify)
+app.add_typer(signing.keys, name="key")
 
 
 @app.command()
