@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
 APT_TEST := chromium postgresql
 
-.PHONY: demo demo-reset journey test check fix bench soak docs env system-demo system-test
+.PHONY: demo demo-reset journey test check fix bench soak docs docs-check env system-demo system-test
 
 demo: env system-demo       ## a small nation on this machine, until Ctrl-C
 	@$(BIN)/ansim demo
@@ -19,7 +19,7 @@ journey: env system-demo    ## the whole journey by script, with an HTML report
 test: env system-demo system-test ## everything that must hold
 	$(BIN)/pytest
 
-check: env                  ## style, types, layers; never edits
+check: env docs-check       ## style, types, layers, generated docs; never edits
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
@@ -28,6 +28,13 @@ check: env                  ## style, types, layers; never edits
 fix: env                    ## what tools can mend by themselves
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
+
+docs: env                   ## the pages that are made from the code
+	$(BIN)/python tools/tables.py
+	$(BIN)/python tools/attacks.py
+
+docs-check: env
+	@$(BIN)/python tools/tables.py --check
 
 env: $(VENV)/.ready
 
