@@ -1,0 +1,285 @@
+"""Federated analyses: the centre sends parameters, holders send sums, and only the checked result ever leaves.
+
+A run is bound to the member's signed job; each answer to its run, round and sender. Intermediates live in a record of
+their own that is deleted the moment the result is made or the run fails. A holder that does not answer fails the run
+for everybody in the same words, unless the job says that a part will do.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from ansim import documents
+from ansim.errors import N_, Problem
+from ansim.governance.board_case import BoardCase
+from ansim.governance.grant import CHECKS, Facts
+from ansim.research.analysis import method
+from ansim.research.cohort.query import parse
+from ansim.research.cohort.scope import outside
+from ansim.sites import clock
+from ansim.sites.centre import agreements, outputs, results
+from ansim.sites.config import site
+from ansim.sites.exchange import post, signed, trust
+from ansim.sites.store import jobs, ledger
+from ansim.sites.store.models import Event, Record
+
+KIND, SECRET = "federated", "federated-sums"
+OURS = ("form", "agreement", "member", "attestation", "area", "mode", "place", "query", "designation", "clock", "nonce")
+NOT_RUN = N_("This centre does not run this request under the agreement.")
+NOT_ALL = N_("Not every holder ran this analysis.")
+
+
+def get(run: str) -> dict:
+    found = Record.objects.filter(kind=KIND, key=run).first()
+    if found is None:
+        raise Problem("no-run", N_("There is no such federated run here."))
+    return found.data
+
+
+def every(key: str = "") -> list[dict]:
+    found = Record.objects.filter(kind=KIND).order_by("-updated")
+    return [each.data for each in (found.filter(data__agreement=key) if key else found)]
+
+
+@post.receives("fed.start")
+def _on_start(message: post.Message) -> None:
+    """A member's signed job. Every reason against it goes to the ledger; the desk hears one sentence."""
+    job = message.payload["job"]
+    document = documents.kind(job["document"], "job/1")
+    run = documents.digest(document)
+    reasons = refusals(job, message.sender)
+    if not reasons:
+        try:
+            _checked_spec(document)
+        except Problem as problem:
+            reasons = [problem]
+    if reasons:
+        ledger.note(
+            f"federated:{run}",
+            "federated.refused",
+            actor=message.sender,
+            reasons=[{"code": each.code, "message": str(each)} for each in reasons],
+        )
+        post.send("job.refused", {"job": run, "reason": NOT_RUN}, to=message.sender)
+        return
+    terms = agreements.terms(document["agreement"])
+    holders = sorted(document.get("holders") or [holder["id"] for holder in terms["holders"]])
+    data = {
+        "id": run,
+        "agreement": document["agreement"],
+        "by": document["member"],
+        "method": document["method"],
+        "spec": document["spec"],
+        "query": documents.digest(document["query"]),
+        "job": ledger.keep(job, "job"),
+        "nonce": document["nonce"],
+        "holders": holders,
+        "partial": document.get("partial") is True,
+        "answers": dict.fromkeys(holders, "waiting"),
+        "left_out": [],
+        "round": 0,
+        "rounds": [],
+        "status": "running",
+        "output": "",
+        "message": "",
+        "desk": message.sender,
+        "started": clock.iso(clock.now()),
+    }
+    ledger.note(f"federated:{run}", "federated.started", actor=document["member"], job=data["job"], holders=holders)
+    _round(data, method(document["method"]).initial_state(document["spec"]), job)
+
+
+def refusals(job: dict, sender: str) -> list[Problem]:
+    """Why this job may not run here now: the grant's own checks, those that a centre can make."""
+    document = job["document"]
+    state = agreements.state(str(document.get("agreement")))
+    terms = state.current["terms"]
+    member = next((each for each in terms["members"] if each["id"] == document.get("member")), None)
+    signer = None
+    if member and signed.signers(
+        job, [{**member["key"], "kid": member["key"].get("kid") or job["signatures"][0]["kid"]}]
+    ):
+        signer = member["key"]
+    last = Event.objects.order_by("-seq").values_list("at", flat=True).first() or clock.iso(clock.now())
+    nonces = Record.objects.filter(kind=KIND, data__by=document.get("member")).values_list("data__nonce", flat=True)
+    facts = Facts(
+        holder=site().id,
+        agreement=state,
+        board=BoardCase(),
+        signer=signer,
+        members=trust.member_list(terms["user"]["id"]),
+        designations=trust.designations(),
+        last_entry=last,
+        skew=site().skew_seconds,
+        nonces=frozenset(nonces),
+        outside=lambda asked, agreed: outside(parse(asked), parse(agreed)),
+    )
+    found = [problem for name in OURS for problem in _one(name, facts, document)]
+    if sender != terms["user"]["id"]:
+        found.append(Problem("not-the-user", N_("The job does not come from the agreement's user.")))
+    strangers = set(document.get("holders") or []) - {holder["id"] for holder in terms["holders"]}
+    if strangers or document.get("mode") != "federated" or terms["place"]["centre"] != site().id:
+        found.append(Problem("not-ours", N_("The job is not for this centre and these holders.")))
+    return found
+
+
+def _one(name: str, facts: Facts, document: dict) -> list[Problem]:
+    """One check of the grant, fail closed as the grant itself does."""
+    try:
+        return list(CHECKS[name](facts, document, clock.now()))
+    except Problem as problem:
+        return [problem]
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return [
+            Problem(
+                "unreadable-fact",
+                N_("The facts for '{check}' cannot be read: {detail}."),
+                check=name,
+                detail=repr(error),
+            )
+        ]
+
+
+def _checked_spec(document: dict) -> None:
+    method(document["method"]).initial_state(document["spec"])
+    if document["method"] == "table" and document["spec"].get("measure", {"kind": "count"})["kind"] not in (
+        "count",
+        "share",
+    ):
+        raise Problem("counts-only", N_("Pooled tables are of counts and shares."), where="measure")
+
+
+def _round(data: dict, state: dict, job: dict) -> None:
+    """Ask every holder that still takes part for its sums at this state."""
+    asked = [holder for holder in data["holders"] if holder not in data["left_out"]]
+    number = data["round"] + 1
+    data.update(round=number, answers={holder: "waiting" for holder in asked})
+    data["rounds"].append({"round": number, "asked": clock.iso(clock.now()), "answered": ""})
+    ledger.record(KIND, data["id"], data, status="running")
+    ledger.record(SECRET, data["id"], {"state": state, "sums": {}, "groups": _secret(data["id"]).get("groups")})
+    for holder in asked:
+        post.send("fed.round", {"run": data["id"], "round": number, "job": job, "state": state}, to=holder, sealed=True)
+
+
+def _secret(run: str) -> dict:
+    found = Record.objects.filter(kind=SECRET, key=run).first()
+    return found.data if found else {}
+
+
+@post.receives("fed.answer")
+def _on_answer(message: post.Message) -> None:
+    given = message.payload
+    run = str(given["run"])
+    found = Record.objects.select_for_update().filter(kind=KIND, key=run).first()
+    data = found.data if found else {}
+    if (
+        data.get("status") != "running"
+        or data["round"] != given["round"]
+        or data["answers"].get(message.sender) != "waiting"
+    ):
+        raise Problem("not-asked", N_("{sender} was not asked for this round."), sender=message.sender)
+    refused = bool(given.get("refused")) or not isinstance(given.get("aggregate"), dict)
+    data["answers"][message.sender] = "refused" if refused else "answered"
+    ledger.note(f"federated:{run}", "federated.answered", actor=message.sender, round=data["round"], refused=refused)
+    if refused:
+        data["left_out"].append(message.sender)
+    else:
+        secret = _secret(run)
+        ledger.record(SECRET, run, {**secret, "sums": {**secret["sums"], message.sender: given["aggregate"]}})
+    ledger.record(KIND, run, data, status="running")
+    if refused and not data["partial"]:
+        fail(run, NOT_ALL, "holder-refused")
+    elif "waiting" not in data["answers"].values():
+        _combine(data)
+
+
+def _combine(data: dict) -> None:
+    """All sums are here: the next round, or the result."""
+    run, secret = data["id"], _secret(data["id"])
+    job = ledger.document(data["job"])
+    chosen, spec = method(data["method"]), data["spec"]
+    try:
+        agreements.require_in_force(data["agreement"])
+        if not secret.get("sums"):
+            raise Problem("nobody", N_("No holder answered."))
+        sums = [secret["sums"][holder] for holder in sorted(secret["sums"])]
+        state, done, result = chosen.combine(sums, spec, secret["state"])
+        groups = secret.get("groups") or results.groups(data["method"], spec, sums)
+    except Problem as problem:
+        fail(run, NOT_ALL if problem.code == "aggregate-shape" else str(problem), problem.code)
+        return
+    data["rounds"][-1]["answered"] = clock.iso(clock.now())
+    if not done:
+        ledger.record(SECRET, run, {**secret, "groups": groups})
+        _round(data, state, job)
+        return
+    data["status"] = "finishing"
+    ledger.record(KIND, run, data, status="finishing")
+    ledger.record(SECRET, run, {"result": result, "groups": groups})
+    jobs.queue("federated-result", run, {"run": run})
+
+
+def _result(payload: dict) -> dict[str, Any]:
+    """The result as files that may leave, under the same rules as a pooled table or model."""
+    data, secret = get(payload["run"]), _secret(payload["run"])
+    terms = agreements.terms(data["agreement"])
+    rules = agreements.policy(terms)
+    part = [holder for holder in data["holders"] if holder not in data["left_out"]]
+    try:
+        files, findings = results.files(data, part, secret["result"], secret["groups"], rules)
+    except Problem as problem:
+        return {"problem": str(problem), "code": problem.code}
+    return {"files": {name: body.decode() for name, body in files.items()}, "findings": findings}
+
+
+def _made(payload: dict, found: dict) -> None:
+    run = payload["run"]
+    data = get(run)
+    if data["status"] != "finishing":
+        return
+    try:
+        agreements.require_in_force(data["agreement"])
+    except Problem as problem:
+        found = {"problem": str(problem), "code": problem.code}
+    if "problem" in found:
+        fail(run, found["problem"], found["code"])
+        return
+    title = data["spec"].get("title") or {}
+    context = str(title.get("ko") or title.get("en") or data["method"])
+    bodies = {name: body.encode() for name, body in found["files"].items()}
+    output = outputs.submit(
+        data["agreement"],
+        data["by"],
+        bodies,
+        context,
+        {"run": run, "parts": {}, "tables": {}},
+        machine=found["findings"],
+    )
+    Record.objects.filter(kind=SECRET, key=run).delete()
+    ledger.note(f"federated:{run}", "federated.ended", output=output, rounds=data["round"])
+    ledger.record(
+        KIND, run, {**data, "status": "checking", "output": output, "ended": clock.iso(clock.now())}, status="checking"
+    )
+
+
+jobs.job("federated-result", finish=_made)(_result)
+
+
+def fail(run: str, message: str, code: str) -> None:
+    """The run ends without a result, and its sums are deleted. Who caused it is for the centre's own pages only."""
+    data = get(run)
+    with transaction.atomic():
+        Record.objects.filter(kind=SECRET, key=run).delete()
+        ledger.note(f"federated:{run}", "federated.failed", code=code)
+        data |= {"status": "failed", "message": message, "code": code, "ended": clock.iso(clock.now())}
+        ledger.record(KIND, run, data, status="failed")
+        post.send("job.refused", {"job": run, "reason": message}, to=data["desk"])
+
+
+def give_up() -> None:
+    """Runs that a holder never answered end after the site's limit (a day, unless set)."""
+    limit = clock.now() - timedelta(seconds=float(site().options.get("federated_seconds", 86400)))
+    for data in every():
+        if data["status"] == "running" and data["rounds"][-1]["asked"] < clock.iso(limit):
+            fail(data["id"], NOT_ALL, "no-answer")

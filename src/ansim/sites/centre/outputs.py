@@ -1,0 +1,270 @@
+"""Output requests: automatic findings, two blind checkers, the export review of linked data, then the release.
+
+Sole road out of the centre. A file with a table/1 is made again by the centre on the admitted people and must show
+what the protected table shows; any other file goes to people, and what no person may wave through is refused.
+"""
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from ansim.errors import N_, Problem
+from ansim.governance.output import Check, RecordFindings, ReviewExport, Settle, Submit, output
+from ansim.privacy.disclosure.files import check_file
+from ansim.privacy.disclosure.memory import Asker
+from ansim.sites import clock
+from ansim.sites.centre import agreements, exports, joining, memory, runs, tables, workspaces
+from ansim.sites.store import jobs, ledger
+from ansim.sites.store.models import Record
+
+NOTES = "output-check"  # what the checkers see beside the aggregate; deleted with the workspace
+
+
+def get(name: str) -> dict:
+    found = Record.objects.filter(kind="output", key=name).first()
+    if found is None:
+        raise Problem("no-output", N_("There is no such output request."))
+    return found.data
+
+
+def notes(name: str) -> dict:
+    found = Record.objects.filter(kind=NOTES, key=name).first()
+    return found.data if found else {}
+
+
+def of(key: str) -> list[Record]:
+    return list(Record.objects.filter(kind="output", data__project=key).order_by("-updated"))
+
+
+def place(key: str, name: str) -> Path:
+    return workspaces.folder(key, "outputs", name)
+
+
+def from_run(key: str, member: str, run: str, files: list[str], context: str, given: Any, parts: Any = None) -> str:
+    """A member asks for files of a run. given: {file: table/1}; parts: {file: part} where not the default frame."""
+    agreements.admit(key, member, "output")
+    data = runs.get(key, run)
+    listed = {each["name"]: each for each in data["files"]}
+    strange = [name for name in files if name not in listed]
+    if strange or not files:
+        raise Problem("no-files", N_("Choose files of this run."), where="files")
+    specs = {name: tables.specification(spec).as_data() for name, spec in (given or {}).items() if spec}
+    if set(specs) - set(files):
+        raise Problem("no-files", N_("A specification belongs to no chosen file."), where="tables")
+    bodies = {}
+    for name in files:
+        body = (runs.place(key, run) / name).read_bytes()
+        if hashlib.sha256(body).hexdigest() != listed[name]["sha256"]:
+            raise Problem("files-changed", N_("The files are not the ones that the run made."), where="files")
+        bodies[name.replace("/", "__")] = body
+    return submit(
+        key,
+        member,
+        bodies,
+        context,
+        {"run": run, "parts": parts or {}, "tables": {name.replace("/", "__"): spec for name, spec in specs.items()}},
+    )
+
+
+def submit(
+    key: str, member: str, bodies: dict[str, bytes], context: str, facts: dict, *, machine: list[dict] | None = None
+) -> str:
+    """Put files forward for release. machine: findings that are known already (a federated result)."""
+    terms = agreements.require_in_force(key)
+    name = f"out-{secrets.token_hex(6)}"
+    folder = place(key, name)
+    folder.mkdir(parents=True)
+    for file, body in bodies.items():
+        (folder / file).write_bytes(body)
+    files = [
+        {"name": file, "sha256": hashlib.sha256(body).hexdigest(), "size": len(body)} for file, body in bodies.items()
+    ]
+    linked = joining.LINKED in workspaces.readable(workspaces.get(key)) and machine is None
+    with transaction.atomic():
+        command = Submit(
+            by=member,
+            project=key,
+            members=[each["id"] for each in terms["members"]],
+            files=files,
+            purpose=context,
+            linked=linked,
+        )
+        ledger.execute(output, name, command, actor=member)
+        ledger.record(NOTES, name, {**facts, "machine": machine, "reports": {}})
+        jobs.queue("check-output", name, {"output": name, "agreement": key})
+    return name
+
+
+def safe_version(name: str, member: str) -> str:
+    """The same request with each table file replaced by the protected table; what else was refused is left out."""
+    data, held = get(name), notes(name)
+    if member not in data["members"]:
+        raise Problem("not-a-member", N_("{person} is not a member."), person=member)
+    agreements.admit(data["project"], member, "output")
+    refused = {finding["file"] for finding in data["findings"] if finding["level"] == "refuse"}
+    folder, bodies, specs = place(data["project"], name), {}, {}
+    for file in data["files"]:
+        report = held["reports"].get(file["name"], {})
+        if report.get("safe"):
+            target = f"{Path(file['name']).stem}.csv"
+            bodies[target], specs[target] = (folder / ".safe" / file["name"]).read_bytes(), report["spec"]
+        elif file["name"] not in refused:
+            bodies[file["name"]] = (folder / file["name"]).read_bytes()
+    if not bodies:
+        raise Problem(
+            "no-safe-version",
+            N_("Nothing of these files can be released."),
+            remedy=N_("Submit a table with its specification."),
+        )
+    parts = {f"{Path(file).stem}.csv": part for file, part in held.get("parts", {}).items()}
+    facts = {"run": held.get("run", ""), "parts": parts, "tables": specs, "safe_of": name}
+    return submit(data["project"], member, bodies, data["purpose"], facts)
+
+
+def asker(data: dict) -> Asker:
+    return Asker(data["author"], data["author"].rpartition("@")[2])
+
+
+def frame(key: str, part: str = "") -> Any:
+    import pyarrow.parquet as pq
+
+    admitted = workspaces.readable(workspaces.get(key))
+    if part:
+        if part not in admitted:
+            raise Problem("no-part", N_("The workspace has no part {part}."), where="tables", part=part)
+        return pq.read_table(workspaces.folder(key, "prepared", part, "frame.parquet"))
+    return joining.default_frame(workspaces.folder(key), admitted)
+
+
+def _check(payload: dict) -> dict[str, Any]:
+    name, key = payload["output"], payload["agreement"]
+    data, held = get(name), notes(name)
+    terms, folder = agreements.terms(key), place(key, name)
+    if held["machine"] is not None:
+        return {"findings": held["machine"], "reports": {}}
+    rules = agreements.policy(terms)
+    findings: list[dict] = []
+    reports: dict[str, dict] = {}
+    for file in data["files"]:
+        content = (folder / file["name"]).read_bytes()
+        if spec := held["tables"].get(file["name"]):
+            report, found = _table(key, data, file["name"], content, spec, held["parts"].get(file["name"], ""), folder)
+        else:
+            checked = check_file(file["name"], content, rules)
+            report = {"route": "people", **checked.as_data()}
+            found = [
+                {
+                    "file": file["name"],
+                    "level": "refuse" if each.refuses else "look",
+                    "code": each.rule,
+                    "place": each.place,
+                    "message": str(each.problem()),
+                }
+                for each in checked.findings
+            ]
+            note = N_("The people behind this file are not known here: people judge it.")
+            found.append(
+                {"file": file["name"], "level": "look", "code": "people-unknown", "place": "", "message": note}
+            )
+        findings += found
+        reports[file["name"]] = report
+    return {"findings": findings, "reports": reports}
+
+
+def _table(
+    key: str, data: dict, file: str, content: bytes, given: dict, part: str, folder: Path
+) -> tuple[dict, list[dict]]:
+    """A file against the protected table that the centre makes by the specification."""
+    terms = agreements.terms(key)
+    rules = agreements.policy(terms)
+    try:
+        spec = tables.specification(given)
+        with memory.LOCK:
+            _table_again, released = tables.remake(frame(key, part), spec, rules, memory.of(key, rules), asker(data))
+    except Problem as problem:
+        found = {"file": file, "level": "refuse", "code": problem.code, "place": "", "message": str(problem)}
+        return {"route": "machine", "spec": given, "safe": False}, [found]
+    found_cells = list(tables.compare(content, file, released))
+    if released.refused:
+        found_cells.append(
+            {
+                "file": file,
+                "level": "refuse",
+                "code": "nothing-shown",
+                "place": "",
+                "message": N_("Nothing of this table may be shown."),
+            }
+        )
+    report = {
+        "route": "machine",
+        "spec": given,
+        "equal": not found_cells,
+        "safe": not released.refused,
+        "part": part,
+        "protected": released.as_data(),
+        "reasons": tables.reasons(released),
+    }
+    if not released.refused:
+        (folder / ".safe").mkdir(exist_ok=True)
+        (folder / ".safe" / file).write_bytes(tables.written(released))
+    if not found_cells:
+        note = N_("The centre made this table again and it shows the same, protected numbers.")
+        found_cells = [{"file": file, "level": "note", "code": "machine-checked", "place": "", "message": note}]
+    return report, found_cells
+
+
+def _checked(payload: dict, found: dict) -> None:
+    """On the ledger: which rule at which place. The numbers themselves stay off it, in the checkers' notes."""
+    name = payload["output"]
+    if get(name)["status"] != "submitted":
+        return
+    short = [{part: each[part] for part in ("file", "level", "code")} for each in found["findings"]]
+    once = [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in short)]
+    for each in once:
+        same = [one for one in found["findings"] if all(one[part] == each[part] for part in ("file", "level", "code"))]
+        each |= {"count": len(same), "message": each["code"]}
+    ledger.execute(output, name, RecordFindings(by="checks", findings=once), actor="checks")
+    ledger.record(NOTES, name, {**notes(name), **found})
+
+
+jobs.job("check-output", finish=_checked)(_check)
+
+
+def review(name: str, person: str, *, release: bool, reason: str) -> dict:
+    """One checker's view. The second agreeing one lets unlinked files go."""
+    data = get(name)
+    checker = agreements.member_of(person, agreements.require_in_force(data["project"]))
+    with transaction.atomic():
+        state = ledger.execute(output, name, Check(by=checker, release=release, reason=reason), actor=checker)
+        _go_on(name, state)
+    return state.as_data()
+
+
+def settle(name: str, person: str, *, release: bool, reason: str) -> dict:
+    """A third checker decides where the two differ."""
+    data = get(name)
+    senior = agreements.member_of(person, agreements.require_in_force(data["project"]))
+    with transaction.atomic():
+        state = ledger.execute(output, name, Settle(by=senior, release=release, reason=reason), actor=senior)
+        _go_on(name, state)
+    return state.as_data()
+
+
+def review_export(name: str, person: str, given: dict) -> dict:
+    """The export review of files from linked data."""
+    data = get(name)
+    reviewer = agreements.member_of(person, agreements.require_in_force(data["project"]))
+    with transaction.atomic():
+        state = ledger.execute(
+            output, name, ReviewExport(by=reviewer, criteria=exports.criteria(given)), actor=reviewer
+        )
+        _go_on(name, state)
+    return state.as_data()
+
+
+def _go_on(name: str, state: Any) -> None:
+    if state.status == "exportable" or (state.status == "agreed" and not state.linked):
+        jobs.queue("release", name, {"output": name, "agreement": state.project, "at": clock.iso(clock.now())})

@@ -1,0 +1,60 @@
+"""The packages that scripts may import: made once for this centre, in the background, and sealed by its hash."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ansim.errors import N_, Problem
+from ansim.sites.centre.sandbox import prepare_package_set, sweep
+from ansim.sites.config import site
+from ansim.sites.store import worker
+
+
+def place() -> Path:
+    """Where the set lies: in the site's folder, or, where the sandbox's user could not reach that, in a public place.
+
+    A centre that root runs starts the sandbox as nobody, who must be able to walk to the folder.
+    """
+    own = site().path("packages")
+    reachable = (
+        all(parent.stat().st_mode & 0o001 for parent in site().folder.parents) and site().folder.stat().st_mode & 0o001
+    )
+    if os.geteuid() != 0 or reachable:
+        return own
+    name = hashlib.sha256(str(site().folder).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"ansim-packages-{name}"
+
+
+@worker.beat("packages", lambda: 3600.0)
+def prepare() -> None:
+    """At start, when the set is not there yet; it takes some seconds and nothing waits for it but the first script."""
+    sweep()
+    if ready():
+        return
+    target = place()
+    work = target.with_name(f"{target.name}.making")
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(target, ignore_errors=True)
+    prepare_package_set(work)
+    work.rename(target)
+    site().path("packages.sha256").write_text(_seal(target))
+
+
+def ready() -> bool:
+    """Whether the set is there, is ours, and is the one that was made."""
+    target, seal = place(), site().path("packages.sha256")
+    if not seal.exists() or not (target / "packages.json").exists() or target.stat().st_uid != os.geteuid():
+        return False
+    return seal.read_text() == _seal(target)
+
+
+def folder() -> Path:
+    if not ready():
+        raise Problem("no-packages", N_("The packages for scripts are still being prepared."))
+    return place()
+
+
+def _seal(target: Path) -> str:
+    return hashlib.sha256((target / "packages.json").read_bytes()).hexdigest()
