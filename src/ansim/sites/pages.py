@@ -37,6 +37,15 @@ class FormPart:
 
 
 @dataclass(frozen=True)
+class SearchPart:
+    """A search box: a form that asks by GET."""
+
+    form: Form
+    url: str
+    submit: Any
+
+
+@dataclass(frozen=True)
 class Timeline:
     moments: Sequence[Any]
 

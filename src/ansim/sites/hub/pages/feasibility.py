@@ -5,7 +5,6 @@ from datetime import datetime
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
@@ -14,7 +13,7 @@ from ansim.research.cohort.query import parse
 from ansim.sites.hub import feasibility, presence
 from ansim.sites.pages import Done, Empty, Page, Section, Text, form_page, page
 from ansim.sites.store.models import Record
-from ansim.sites.web.formats import phrase
+from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Table, Tag
 
@@ -217,7 +216,6 @@ def detail(request: HttpRequest, key: str) -> Page:
         ),
     )
     query = parse(found.data["query"])
-    language = "ko" if (get_language() or "ko").startswith("ko") else "en"
     state = Tag(_("Waiting for answers"), "info") if waiting else Tag(_("Complete"), "success")
     return Page(
         found.data["query"]["title"],
@@ -226,7 +224,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             Section(
                 _("What was asked"),
                 [
-                    Text(explain(query, language)),
+                    Text(explain(query, language())),
                     [
                         Fact(_("For"), found.data["purpose"]),
                         Fact(_("Asked"), datetime.fromisoformat(found.data["asked"])),

@@ -1,6 +1,5 @@
 """The company's desk: requests to hospitals, their replies and threads, and the application."""
 
-import json
 from datetime import date, datetime
 from typing import Any
 
@@ -12,15 +11,16 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem
 from ansim.governance import areas, rules
 from ansim.governance.core import civil_day
+from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse as parse_query
-from ansim.sites import clock
+from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, form_page, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.user import cases, signing
-from ansim.sites.web.formats import phrase
+from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Moment, Table, Tag
 
@@ -104,7 +104,7 @@ def _state(case: dict) -> Tag:
 @page("researcher", "legal")
 def listing(request: HttpRequest) -> Page:
     rows = [found.data for found in Record.objects.filter(kind="case").order_by("-updated")[:200]]
-    start = Action(_("Write a request"), "/requests/new/")
+    start = Action(_("Write a request"), "/requests/new/") if "researcher" in people.roles(request.user) else None
     if not rows:
         empty = Empty(
             _("No requests yet"),
@@ -134,7 +134,7 @@ def listing(request: HttpRequest) -> Page:
         _("Requests"),
         [Section("", [table])],
         {"requests": [case["id"] for case in rows]},
-        answer=Answer(actions=[start]),
+        answer=Answer(actions=[start] if start else []),
     )
 
 
@@ -222,13 +222,13 @@ def detail(request: HttpRequest, key: str) -> Page:
         key=lambda moment: moment.at,
         reverse=True,
     )
-    actions = []
-    if not case["application"]:
-        actions.append(Action(_("Write the application"), f"/requests/{key}/apply/"))
-    elif not case["agreement"]:
-        actions.append(Action(_("Draft the agreement"), f"/requests/{key}/agreement/"))
-    else:
+    mine, actions = people.roles(request.user), []
+    if case["agreement"]:
         actions.append(Action(_("Open the agreement"), f"/agreements/{case['agreement']}/"))
+    elif case["application"] and "legal" in mine:
+        actions.append(Action(_("Draft the agreement"), f"/requests/{key}/agreement/"))
+    elif not case["application"] and "researcher" in mine:
+        actions.append(Action(_("Write the application"), f"/requests/{key}/apply/"))
     sections = [
         Section(_("Hospitals"), [table]),
         Section(
@@ -248,7 +248,7 @@ def detail(request: HttpRequest, key: str) -> Page:
                 Text(case["text"]),
             ],
         ),
-        Section(_("Patient group"), [Text(json.dumps(case["query"], ensure_ascii=False, indent=1), pre=True)]),
+        Section(_("Patient group"), [Text(explain(parse_query(case["query"]), language()))]),
     ]
     answer = Answer(
         _state(case),
