@@ -13,7 +13,8 @@ def _on_publish(message: post.Message) -> None:
     """Take in a description that its holder's key signed; a newer version of a dataset replaces the older."""
     given = message.payload["description"]
     document = signed.open_document(given, trust.directory().keys(message.sender, clock.now()))
-    if document.get("holder") != message.sender:
+    catalogue.check_description(document, document["disclosure"]["threshold"])
+    if document["holder"]["id"] != message.sender:
         raise Problem("not-yours", N_("A dataset is described by its own holder."))
     digest = ledger.keep(given, "dataset")
     ledger.note(f"dataset:{document['id']}", "dataset.published", actor=message.sender, description=digest)
@@ -33,7 +34,7 @@ def dataset(dataset_id: str) -> tuple[dict, bool]:
     document = found.data["description"]
     try:
         held = signed.open_document(
-            ledger.document(found.data["signed"]), trust.directory().keys(document["holder"], clock.now())
+            ledger.document(found.data["signed"]), trust.directory().keys(document["holder"]["id"], clock.now())
         )
     except Problem:
         return document, False
@@ -41,5 +42,5 @@ def dataset(dataset_id: str) -> tuple[dict, bool]:
 
 
 def search(text: str, language: str) -> list[dict]:
-    """Descriptions that fit the words, best first; all of them for an empty search."""
-    return catalogue.search(datasets(), text, language) if text.strip() else datasets()
+    """What fits the words, best first; all for an empty search: [{"description", "score", "variables"}]."""
+    return catalogue.search(datasets(), text, language)
