@@ -1,0 +1,136 @@
+"""The key agency's pages: which linkages there are, whose keys have come, and how well they matched."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+
+from ansim.errors import N_, Problem
+from ansim.sites.exchange import trust
+from ansim.sites.keyagency import links
+from ansim.sites.pages import Empty, Page, Section, page
+from ansim.sites.store.models import Record
+from ansim.sites.web.formats import percent, phrase
+from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
+
+ROLES = ("operator", "admin", "auditor")
+NAVIGATION = [(10, _("Linkages"), "/links/", set(ROLES), lambda request: _waiting())]
+STATES = {
+    "waiting": Tag(_("Waiting for keys"), "info"),
+    "matching": Tag(_("Matching"), "info"),
+    "sent": Tag(_("Pairs sent, keys deleted"), "success"),
+    "refused": Tag(_("Refused, keys deleted"), "danger"),
+    "over": Tag(_("Agreement over, keys deleted"), "neutral"),
+}
+KEY_KINDS = {
+    "name-birth-sex-phone": _("Name, birth date, sex and phone"),
+    "birth-sex-phone": _("Birth date, sex and phone"),
+    "name-birth-phone": _("Name, birth date and phone"),
+    "name-sex-phone": _("Name, sex and phone"),
+    "name-birth-sex": _("Name, birth date and sex"),
+}
+
+
+def _waiting() -> int:
+    return Record.objects.filter(kind=links.KIND, status="waiting").count()
+
+
+def _name(site_id: str) -> str:
+    known = trust.directory().sites.get(site_id)
+    return phrase(known["name"]) if known else site_id
+
+
+@page(*ROLES)
+def listing(request: HttpRequest) -> Page:
+    rows = links.every()
+    data = {"links": [{"agreement": each["agreement"], "status": each["status"]} for each in rows]}
+    lead = _(
+        "Hospitals send numbers and match keys here, never data. The pairs go to the linker, then the keys are deleted."
+    )
+    if not rows:
+        empty = Empty(_("No linkages yet"), _("The first keys come when a hospital sends its extract under a linkage."))
+        return Page(_("Linkages"), [Section("", [empty])], data, lead=lead)
+    table = Table(
+        _("Linkages"),
+        [
+            Column(_("Agreement")),
+            Column(_("State")),
+            Column(_("Keys received")),
+            Column(_("Linked people"), number=True),
+        ],
+        [
+            [
+                Link(each["agreement"], f"/links/{each['agreement']}/"),
+                STATES[each["status"]],
+                f"{len(each['received'])}/{len(each['holders'])}",
+                each["pairs"],
+            ]
+            for each in rows
+        ],
+        hide_caption=True,
+    )
+    return Page(_("Linkages"), [Section("", [table])], data, lead=lead)
+
+
+@page(*ROLES)
+def detail(request: HttpRequest, key: str) -> Page:
+    found = Record.objects.filter(kind=links.KIND, key=key).first()
+    if found is None:
+        raise Problem("no-linkage", N_("There is no linkage {key} here."), key=key)
+    data = found.data
+    missing = [_name(holder) for holder in data["holders"] if holder not in data["received"]]
+    answer = Answer(
+        STATES[data["status"]],
+        ", ".join(missing) if data["status"] == "waiting" else "",
+        text=data.get("problem", ""),
+    )
+    facts = [
+        Fact(_("Agreement"), Code(data["agreement"])),
+        Fact(_("Linker"), _name(data["linker"])),
+        Fact(_("Linked people"), data["pairs"]),
+    ]
+    return Page(
+        _("Linkage"),
+        [Section("", [facts]), Section(_("Keys received"), [_received(data)]), *_rates(data)],
+        {**data, "kept": sorted(file.name for file in links.folder(key).glob("*.json"))},
+        answer=answer,
+        trail=[Link(_("Linkages"), "/links/")],
+    )
+
+
+def _received(data: dict) -> Table:
+    rows: list[list[Any]] = []
+    for holder in data["holders"]:
+        one = data["received"].get(holder)
+        state = Tag(_("Received"), "success") if one else Tag(_("Not yet"), "info")
+        rows.append([_name(holder), state, one and one["people"], one and datetime.fromisoformat(one["at"])])
+    columns = [Column(_("Hospital or body")), Column(_("State")), Column(_("People"), number=True), Column(_("When"))]
+    return Table(_("Keys received"), columns, rows, hide_caption=True)
+
+
+def _rates(data: dict) -> list[Section]:
+    """How many matched, for each two holders and each kind of key."""
+    sections = []
+    for pair, report in data["rates"].items():
+        if not isinstance(report, dict):
+            continue
+        one, other = pair.split("~")
+        facts = [
+            Fact(_("Matched"), report["matched"]),
+            Fact(_("Share of the smaller list"), percent(report["match_rate_permille"] / 1000)),
+        ]
+        table = Table(
+            _("By kind of key, most specific first"),
+            [Column(_("Key")), Column(_("Pairs"), number=True), Column(_("Ambiguous, left out"), number=True)],
+            [
+                [KEY_KINDS.get(kind, kind), count, report["ambiguous"][kind]]
+                for kind, count in report["by_kind"].items()
+            ],
+        )
+        sections.append(Section(f"{_name(one)} · {_name(other)}", [facts, table]))
+    return sections
+
+
+urlpatterns = [path("", listing), path("links/", listing), path("links/<slug:key>/", detail)]
