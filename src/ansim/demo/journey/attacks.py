@@ -5,7 +5,9 @@ succeeds once that one defence is off.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -28,9 +30,21 @@ def attacks(journey: Journey) -> list[Promise]:
     """Play every attack; gives what was promised of each."""
     hub = StolenHub(journey.nation)
     played: list[Callable[[Journey, StolenHub], Promise]] = [
-        alter_a_dataset, swap_a_key, add_a_member, speak_as_a_hospital, pose_as_a_member, use_live_sessions, replay_an_envelope,
-        another_area, more_variables, one_person_apart, flood_feasibility, removed_member, withhold_a_removal, suspended_centre,
-    ]  # fmt: skip
+        alter_a_dataset,
+        swap_a_key,
+        add_a_member,
+        speak_as_a_hospital,
+        pose_as_a_member,
+        use_live_sessions,
+        replay_an_envelope,
+        another_area,
+        more_variables,
+        one_person_apart,
+        flood_feasibility,
+        removed_member,
+        withhold_a_removal,
+        suspended_centre,
+    ]
     found = []
     for attack in played:
         journey.tell(f"attack: {(attack.__doc__ or '').splitlines()[0]}")
@@ -105,8 +119,8 @@ def _job(journey: Journey, **changes: Any) -> dict:
     paper = journey.researcher.get(f"/agreements/{journey.facts['agreement']}/")["agreement"]
     terms = paper["terms"]
     return {
-        "ansim": "job/1", "agreement": terms["id"], "version": terms["version"], "terms": paper["digest"], "area": study.AREA,
-        "mode": "extract", "method": "extract", "spec": {}, "member": study.MEMBER, "at": journey.now().isoformat(),
+        "ansim": "job/1", "agreement": terms["id"], "version": terms["version"], "terms": paper["digest"],
+        "area": study.AREA, "mode": "extract", "method": "extract", "spec": {}, "member": study.MEMBER, "at": journey.now().isoformat(),
         "nonce": "f" * 32, "centre": terms["place"]["centre"], "query": terms["query"], **changes,
     }  # fmt: skip
 
@@ -119,8 +133,12 @@ def pose_as_a_member(journey: Journey, hub: StolenHub) -> Promise:
         before = last_entry(journey.nation, "hospital-a")
         jti = hub.inject(hub.envelope("extract.ask", {"job": job}, to="hospital-a", iss=iss))
         found = _refused(
-            journey, "hospital-a", before, lambda e, jti=jti: e.get("jti") == jti or e["type"] == "job.refused", "a refused job"
-        )  # fmt: skip
+            journey,
+            "hospital-a",
+            before,
+            lambda e, jti=jti: e.get("jti") == jti or e["type"] == "job.refused",
+            "a refused job",
+        )
         reasons.append(found.get("reason") or found.get("message") or str(found.get("reasons")))
     extracts = journey.at("hospital-a", "steward").get("/extracts/")
     forged = [e for e in json.dumps(extracts).split('"') if e == "f" * 32]
@@ -200,9 +218,9 @@ def _feasibility(journey: Journey, query: dict, holder: str) -> dict:
     ]
     page = f"/feasibility/{asked}/"
 
-    def answer() -> dict | None:
+    def answer() -> dict:
         given = journey.person("researcher", study.HUB).get(page)["answers"][holder]
-        return given if given["status"] in {"answered", "refused"} else None
+        return given if given["status"] in {"answered", "refused"} else {}
 
     return until(answer, PATIENCE, f"the answer of {holder}")
 
@@ -241,13 +259,11 @@ def flood_feasibility(journey: Journey, hub: StolenHub) -> Promise:
         ids.append(key)
     steward = journey.at(holder, "steward")
 
-    def judged() -> list[dict] | None:
+    def judged() -> list[dict]:
         mine = [
-            each
-            for each in steward.get("/feasibility/")["questions"]
-            if str(each.get("id", "")).startswith("fea-flood")
+            each for each in steward.get("/feasibility/")["questions"] if str(each.get("id")).startswith("fea-flood")
         ]
-        return mine if len(mine) == FLOOD and all(each["status"] in {"answered", "refused"} for each in mine) else None
+        return mine if len(mine) == FLOOD and all(each["status"] in {"answered", "refused"} for each in mine) else []
 
     found = until(judged, 180, "all flooded questions judged")
     answered = sum(each["status"] == "answered" for each in found)
@@ -264,9 +280,6 @@ def removed_member(journey: Journey, hub: StolenHub) -> Promise:
 
 def _held(journey: Journey, site: str, name: str) -> int:
     """The number of the notice that a site goes by."""
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(f"file:{journey.folder(site) / 'site.sqlite3'}?mode=ro", uri=True, timeout=30)) as con:
         row = con.execute("SELECT seq FROM store_notice WHERE name = ?", (name,)).fetchone()
     return row[0] if row else 0
@@ -276,10 +289,7 @@ def withhold_a_removal(journey: Journey, hub: StolenHub) -> Promise:
     """Stolen hub: withholding member lists makes the hospitals refuse, not believe the old one"""
     with hub.withholding(MEMBERS):
         journey.move_clocks(15)
-        try:
-            found = _asks_extract(journey)
-        finally:
-            pass
+        found = _asks_extract(journey)
     seq = journey.legal.do("/members/attest/")["seq"]
     until(lambda: _held(journey, "hospital-a", MEMBERS) >= seq, PATIENCE, "the newest member list at the hospital")
     return _promise(withhold_a_removal, any("stale" in code for code in _codes(found)), sorted(_codes(found)))

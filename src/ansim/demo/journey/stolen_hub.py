@@ -117,8 +117,8 @@ def refusals(nation: Nation, site: str, after: int = -1) -> list[dict]:
     """What a site's ledger says it refused since an entry: [{seq, type, …data}]."""
     with closing(sqlite3.connect(f"file:{nation.site(site) / 'site.sqlite3'}?mode=ro", uri=True, timeout=30)) as con:
         rows = con.execute(
-            "SELECT seq, type, data FROM ledger_event WHERE seq > ? AND (type LIKE '%refused%' OR type LIKE '%repeated%')"
-            " ORDER BY seq",
+            "SELECT seq, type, data FROM ledger_event"
+            " WHERE seq > ? AND (type LIKE '%refused%' OR type LIKE '%repeated%') ORDER BY seq",
             (after,),
         ).fetchall()
     return [{"seq": seq, "type": kind, **json.loads(data)} for seq, kind, data in rows]
