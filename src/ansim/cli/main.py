@@ -82,6 +82,35 @@ def courier(
         carry(folder, hub_url, stop=lambda: bool(stopped))
 
 
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="where the nation lives; made if it is not there")] = Path("nation"),
+    port: Annotated[int, typer.Option(help="the first of eight ports")] = 8600,
+    scale: Annotated[float, typer.Option(help="volume of the data, 1 is the packages' own")] = 1.0,
+) -> None:
+    """Run a small nation on this machine until Ctrl-C."""
+    from ansim.demo.start import demo as run
+
+    run(folder, port=port, scale=scale)
+
+
+@app.command()
+def journey(
+    folder: Annotated[Path | None, typer.Option(help="a demo nation; else a fresh one in a temporary folder")] = None,
+    port: Annotated[int, typer.Option(help="the first of eight ports of a fresh nation")] = 8700,
+    scale: Annotated[float, typer.Option(help="volume of the data of a fresh nation")] = 1.0,
+    keep: Annotated[bool, typer.Option("--keep", help="keep the temporary nation")] = False,
+    report: Annotated[Path, typer.Option(help="where the HTML report is written")] = Path("journey.html"),
+    from_stage: Annotated[int, typer.Option(help="go on with an earlier run of this folder")] = 1,
+    to_stage: Annotated[int, typer.Option(help="stop after this stage")] = 99,
+) -> None:
+    """Play the whole journey by script; exits with 1 if a stage's promise was broken."""
+    from ansim.demo.journey.run import command
+
+    if not command(folder, port, scale, keep=keep, report=report, stages=(from_stage, to_stage)):
+        raise typer.Exit(1)
+
+
 def main() -> None:
     try:
         app()

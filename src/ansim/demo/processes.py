@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 
@@ -48,6 +49,7 @@ class Running:
             self.processes[name] = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
             )
+        self._pid_file(name).write_text(str(self.processes[name].pid))
 
     def wait(self, site: str, seconds: float = 60) -> None:
         """Until the site answers; raises Problem with the place of its log if it does not."""
@@ -65,10 +67,16 @@ class Running:
         tail = log.read_text("utf-8", "replace")[-1500:].replace("{", "{{").replace("}", "}}")
         raise Problem("not-started", N_("{site} did not start; its log says: ") + tail, site=site, where=str(log))
 
+    def _pid_file(self, name: str) -> Path:
+        return self.nation.folder / "logs" / f"{name}.pid"
+
     def kill(self, site: str) -> None:
-        """SIGKILL, as a power cut would."""
-        self.processes[site].send_signal(signal.SIGKILL)
-        self.processes[site].wait()
+        """SIGKILL, as a power cut would; also a process that `ansim demo` started and this one did not."""
+        if site in self.processes:
+            self.processes[site].send_signal(signal.SIGKILL)
+            self.processes[site].wait()
+        else:
+            os.kill(int(self._pid_file(site).read_text()), signal.SIGKILL)
 
     def dead(self) -> list[str]:
         return [name for name, process in self.processes.items() if process.poll() is not None]

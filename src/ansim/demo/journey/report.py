@@ -1,0 +1,4 @@
+"""placeholder"""
+
+
+def write(file, journey, seconds): ...
