@@ -96,11 +96,7 @@ def refusals(job: dict, sender: str) -> list[Problem]:
     state = agreements.state(str(document.get("agreement")))
     terms = state.current["terms"]
     member = next((each for each in terms["members"] if each["id"] == document.get("member")), None)
-    signer = None
-    if member and signed.signers(
-        job, [{**member["key"], "kid": member["key"].get("kid") or job["signatures"][0]["kid"]}]
-    ):
-        signer = member["key"]
+    signer = _signer(job, member)
     last = Event.objects.order_by("-seq").values_list("at", flat=True).first() or clock.iso(clock.now())
     nonces = Record.objects.filter(kind=KIND, data__by=document.get("member")).values_list("data__nonce", flat=True)
     facts = Facts(
@@ -122,6 +118,14 @@ def refusals(job: dict, sender: str) -> list[Problem]:
     if strangers or document.get("mode") != "federated" or terms["place"]["centre"] != site().id:
         found.append(Problem("not-ours", N_("The job is not for this centre and these holders.")))
     return found
+
+
+def _signer(job: dict, member: dict | None) -> dict | None:
+    """The member's key, if the job is signed with it."""
+    try:
+        return member["key"] if member and signed.signers(job, [member["key"]]) else None
+    except Problem:
+        return None
 
 
 def _one(name: str, facts: Facts, document: dict) -> list[Problem]:
@@ -158,8 +162,9 @@ def _round(data: dict, state: dict, job: dict) -> None:
     data["rounds"].append({"round": number, "asked": clock.iso(clock.now()), "answered": ""})
     ledger.record(KIND, data["id"], data, status="running")
     ledger.record(SECRET, data["id"], {"state": state, "sums": {}, "groups": _secret(data["id"]).get("groups")})
+    shown = {name: state[name] for name in method(data["method"]).initial_state(data["spec"])}  # pooled sums stay here
     for holder in asked:
-        post.send("fed.round", {"run": data["id"], "round": number, "job": job, "state": state}, to=holder, sealed=True)
+        post.send("fed.round", {"run": data["id"], "round": number, "job": job, "state": shown}, to=holder, sealed=True)
 
 
 def _secret(run: str) -> dict:
