@@ -1,0 +1,107 @@
+"""What kind of case an application is: its route and its risk tier, each with the rule that says so.
+
+What the documents tell is read from them. What they cannot tell is taken at its most careful, and the officer may
+correct it; who said which stands in the record.
+"""
+
+from typing import Any
+
+from django.db import transaction
+
+from ansim.documents import digest
+from ansim.governance import review as core
+from ansim.governance.attest import stale, undesignated
+from ansim.governance.core import civil_day
+from ansim.governance.rules import risk
+from ansim.privacy.deid import plan, special
+from ansim.research.cohort.tables import available_tables
+from ansim.sites import clock
+from ansim.sites.exchange import trust
+from ansim.sites.holder import reviews, source
+from ansim.sites.store import ledger
+from ansim.sites.store.models import Record
+
+# Facts that an officer may state. Unsaid, the value below holds: the more careful one.
+JUDGED: dict[str, bool] = {
+    "sensitive": True,
+    "peculiar": False,
+    "repeat": False,
+    "consent": False,
+    "human_subjects": True,
+}
+
+
+def facts(document: dict, judged: dict[str, bool]) -> dict[str, Any]:
+    """The facts that tier and route rest on, of an application and an officer's judgement."""
+    held, now = trust.designations(), clock.now()
+    centre = document["place"]["centre"]  # working from afar is still working in its space
+    designated = not (stale(held, "designations", 0, now) or undesignated(held, centre, "centre", now))
+    return {
+        **JUDGED,
+        **judged,
+        "recipient": "third-party",
+        "place": "controlled" if designated else "elsewhere",
+        "designated_body": designated,
+        "unstructured": False,  # a query/1 gives flags, counts and values, never texts or pictures
+        "linkage": document["linkage"] is not None,
+        "sites": len(document["holders"]),
+        "special": categories(document["query"]),
+    }
+
+
+def categories(query: dict) -> list[str]:
+    """Special categories (G1) that the query touches in this holder's data."""
+    with source.connect() as con:
+        found = special.find(con, plan.scope(query), special.load(), available_tables(con))
+    return [each["category"] for each in found["blocked"]]
+
+
+def assess(key: str, judged: dict[str, bool]) -> dict:
+    """{facts, judged, tier, route, application, at}: what the officer sees before deciding."""
+    document, today = reviews.application(key), civil_day(clock.now())
+    found = facts(document, judged)
+    return {
+        "facts": found,
+        "judged": judged,
+        "tier": risk.tier(found, today).as_data(),
+        "route": risk.route(found, today),
+        "application": digest(document),
+        "at": clock.iso(clock.now()),
+    }
+
+
+def screen(key: str, judged: dict[str, bool], person: str) -> dict:
+    """Take the application into screening, or judge it anew; gives the assessment."""
+    found = assess(key, judged)
+    with transaction.atomic():
+        if reviews.get(key).status == "received":
+            reviews.moved(key, core.Screen(by=person), person)
+        ledger.record("screening", key, {**found, "by": person}, status=found["tier"]["level"])
+        ledger.note(
+            f"review:{key}-screening",
+            "screening.assessed",
+            actor=person,
+            tier=found["tier"]["level"],
+            judged=judged,
+            reviews=[each["review"] for each in found["route"]["reviews"]],
+        )
+    return found
+
+
+def of(key: str) -> dict | None:
+    """The last assessment of a request, None before the screening."""
+    found = Record.objects.filter(kind="screening", key=key).first()
+    return found.data if found else None
+
+
+def irb_needed(key: str) -> bool:
+    """Whether the route asks for an IRB; before the screening it does."""
+    found = of(key)
+    return found is None or any(each["review"] == "irb" for each in found["route"]["reviews"])
+
+
+def tier(key: str) -> str:
+    """The risk tier of a request: low, medium or high; high while it is not known."""
+    found = of(key)
+    level = found["tier"]["level"] if found else "high"
+    return level if level in ("low", "medium", "high") else "high"
