@@ -120,9 +120,13 @@ def _job(journey: Journey, **changes: Any) -> dict:
     terms = paper["terms"]
     return {
         "ansim": "job/1", "agreement": terms["id"], "version": terms["version"], "terms": paper["digest"],
-        "area": study.AREA, "mode": "extract", "method": "extract", "spec": {}, "member": study.MEMBER, "at": journey.now().isoformat(),
-        "nonce": "f" * 32, "centre": terms["place"]["centre"], "query": terms["query"], **changes,
+        "area": study.AREA, "mode": "extract", "method": "extract", "spec": {}, "member": study.MEMBER,
+        "at": journey.now().isoformat(), "nonce": "f" * 32, "centre": terms["place"]["centre"], "query": terms["query"], **changes,
     }  # fmt: skip
+
+
+def _about(jti: str) -> Callable[[dict], bool]:
+    return lambda entry: entry.get("jti") == jti or entry["type"] == "job.refused"
 
 
 def pose_as_a_member(journey: Journey, hub: StolenHub) -> Promise:
@@ -132,13 +136,7 @@ def pose_as_a_member(journey: Journey, hub: StolenHub) -> Promise:
     for iss in ("hub", study.DESK):
         before = last_entry(journey.nation, "hospital-a")
         jti = hub.inject(hub.envelope("extract.ask", {"job": job}, to="hospital-a", iss=iss))
-        found = _refused(
-            journey,
-            "hospital-a",
-            before,
-            lambda e, jti=jti: e.get("jti") == jti or e["type"] == "job.refused",
-            "a refused job",
-        )
+        found = _refused(journey, "hospital-a", before, _about(jti), "a refused job")
         reasons.append(found.get("reason") or found.get("message") or str(found.get("reasons")))
     extracts = journey.at("hospital-a", "steward").get("/extracts/")
     forged = [e for e in json.dumps(extracts).split('"') if e == "f" * 32]
@@ -168,9 +166,7 @@ def replay_an_envelope(journey: Journey, hub: StolenHub) -> Promise:
     with hub.tap() as kept:
         holder = "hospital-a"
         journey.researcher.do(f"/requests/{journey.facts['request']}/message/", holder=holder, text="Thank you.")
-        wire = until(
-            lambda: next((w for w in kept if "thread.message" in _typ(w)), None), PATIENCE, "the message passing"
-        )
+        wire = until(lambda: next((w for w in kept if "thread" in _typ(w)), {}), PATIENCE, "the message passing")
     steward = journey.at(holder, "steward")
     page = f"/reviews/{journey.facts['request']}/"
     until(lambda: "Thank you." in json.dumps(steward.get(page)), PATIENCE, "the message's arrival")
