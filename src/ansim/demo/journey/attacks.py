@@ -61,7 +61,7 @@ def _promise(attack: Callable, held: object, detail: object = "") -> Promise:
 
 def _refused(journey: Journey, site: str, after: int, fits: Callable[[dict], Any], what: str) -> dict:
     """The refusal that a site's ledger shows since an entry."""
-    return until(lambda: next((e for e in refusals(journey.nation, site, after) if fits(e)), None), PATIENCE, what)
+    return until(lambda: next((e for e in refusals(journey.nation, site, after) if fits(e)), {}), PATIENCE, what)
 
 
 def alter_a_dataset(journey: Journey, hub: StolenHub) -> Promise:
@@ -121,7 +121,8 @@ def _job(journey: Journey, **changes: Any) -> dict:
     return {
         "ansim": "job/1", "agreement": terms["id"], "version": terms["version"], "terms": paper["digest"],
         "area": study.AREA, "mode": "extract", "method": "extract", "spec": {}, "member": study.MEMBER,
-        "at": journey.now().isoformat(), "nonce": "f" * 32, "centre": terms["place"]["centre"], "query": terms["query"], **changes,
+        "at": journey.now().isoformat(), "nonce": "f" * 32, "centre": terms["place"]["centre"],
+        "query": terms["query"], **changes,
     }  # fmt: skip
 
 

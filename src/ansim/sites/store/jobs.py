@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from ansim.errors import Problem
 from ansim.sites.store.models import Job
@@ -61,13 +62,13 @@ def progress(job_id: int, text: str) -> None:
 def take(kinds: list[str] | None = None) -> Job | None:
     """Lease the next due job, oldest first."""
     moment = time.time()
+    due = Job.objects.filter(Q(state="queued", due__lte=moment) | Q(state="leased", lease__lte=moment))
+    if kinds is not None:
+        due = due.filter(kind__in=kinds)
+    if not due.exists():  # a plain read: idle workers take no write lock
+        return None
     with transaction.atomic():
-        due = Job.objects.select_for_update(skip_locked=True).filter(due__lte=moment)
-        if kinds is not None:
-            due = due.filter(kind__in=kinds)
-        found = (
-            (due.filter(state="queued") | due.filter(state="leased", lease__lte=moment)).order_by("due", "id").first()
-        )
+        found = due.select_for_update(skip_locked=True).order_by("due", "id").first()
         if found is None:
             return None
         found.state, found.lease, found.attempts = "leased", moment + LEASE_SECONDS, found.attempts + 1
