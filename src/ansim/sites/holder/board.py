@@ -120,7 +120,7 @@ def _letter(case: BoardCase, decided: dict) -> bytes:
         },
         "quorum": core.quorum(case),
         "conflicts": sum(each["conflict"] for each in case.declared.values()),
-        "conditions": decided["conditions"],
+        "conditions": [{"ko": each, "en": ""} for each in decided["conditions"]],  # in the board's own words
         "reason": decided["reason"] or "–",
         "valid_until": decided["expires"],
         "appeal_days": APPEAL_DAYS,

@@ -24,6 +24,8 @@ from ansim.sites.keeper.keystore import Keystore, public
 
 log = logging.getLogger("ansim.keeper")
 RECEIVE = ["ECDH-ES+A256KW", "A256GCM"]
+_registry = jwe.JWERegistry(algorithms=RECEIVE)
+_registry.max_ciphertext_length = 64 * 1024 * 1024  # papers and linkage rows; what is larger goes as a blob
 
 
 class Verbs:
@@ -44,7 +46,7 @@ class Verbs:
         return base64.b64encode(self._store.signing_key(key).sign(base64.b64decode(data))).decode()
 
     def decrypt(self, key: str, token: str) -> str:
-        found = jwe.decrypt_compact(token, self._store.private(key), algorithms=RECEIVE)
+        found = jwe.decrypt_compact(token, self._store.private(key), registry=_registry)
         return base64.b64encode(found.plaintext or b"").decode()
 
     def _secret(self, project: str) -> bytes:
