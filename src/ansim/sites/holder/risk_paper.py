@@ -43,7 +43,7 @@ def render(data: dict, state: ExtractReview, decisions: list[dict], now: datetim
         "ansim": "risk-report/1",
         "id": data["id"],
         "agreement": data["agreement"],
-        "issuer": {"id": site().id, "name": site().name},
+        "issuer": {"id": site().id, "name": f"{site().name['ko']} ({site().name['en']})"},
         "data_version": data["data_version"],
         "plan": data["plan"],
         "tier": state.tier,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem
 from ansim.sites.holder import extraction, extracts
 from ansim.sites.holder.risk_paper import TREATMENTS
-from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page
+from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page, wants_json
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.web import charts, figures
@@ -130,7 +130,8 @@ def detail(request: HttpRequest, key: str) -> Page:
     report = ledger.document(data["report"]) if data.get("report") else None
     sections = [*_acts(request, data, state), Section(_("Request"), [_facts(data)])]
     if data["before"] or data.get("after"):
-        sections.append(Section(_("Risk of re-identification"), _risk(data, plan)))
+        drawn = not wants_json(request)
+        sections.append(Section(_("Risk of re-identification"), _risk(data, plan, drawn=drawn)))
     if plan:
         sections.append(Section(_("What happens to each column"), [_plan(plan, report)]))
     if state.status != "none":
@@ -207,7 +208,7 @@ def _facts(data: dict) -> list[Fact]:
     return facts
 
 
-def _risk(data: dict, plan: dict | None) -> list[Any]:
+def _risk(data: dict, plan: dict | None, *, drawn: bool) -> list[Any]:
     before, after = data["before"] or {}, data.get("after") or {}
     names = [
         (_("People"), "people", str),
@@ -231,7 +232,7 @@ def _risk(data: dict, plan: dict | None) -> list[Any]:
     parts: list[Any] = [Table(_("Before and after pseudonymisation"), columns, rows, note=note)]
     k = plan["policy"]["k"] if plan else extraction.plans.POLICY["k"]
     for title, side in ((_("Group sizes before"), before), (_("Group sizes after"), after)):
-        if side:
+        if side and drawn:
             sizes = [(each["size"], each["people"]) for each in side["sizes"]]
             numbers = Table(title, [Column(_("Size of the group")), Column(_("People"), number=True)], sizes)
             parts.append(figures.figure(charts.class_sizes(title, sizes, k=k), numbers))
