@@ -23,9 +23,10 @@ from ansim.sites.store import jobs, ledger, worker
 from ansim.sites.store.models import Job, Record
 
 METHOD = text(
-    "파일을 0으로 덮어쓴 뒤 삭제하고 결합·가명 키와 중간 집계를 지움 (덮어쓰기가 미치지 않는 저장장치는 디스크 암호화로 보호)",
-    "Files overwritten with zeros and deleted; keys, memory and intermediate sums erased. Where a disk does not write in place, "
-    "its encryption protects what overwriting cannot reach",
+    "파일을 0으로 덮어쓴 뒤 삭제하고 결합·가명 키와 중간 집계를 지움 "
+    "(덮어쓰기가 미치지 않는 저장장치는 디스크 암호화로 보호)",
+    "Files overwritten with zeros and deleted; keys, memory and intermediate sums erased. "
+    "Where a disk does not write in place, its encryption protects what overwriting cannot reach",
 )
 
 

@@ -25,7 +25,7 @@ MOST_BYTES = 64 * 1024**3
 
 @post.receives("extract.send")
 def _on_extract(message: post.Message) -> None:
-    """A holder's extract: only from a holder of the agreement, about itself, once, and while the agreement is in force."""
+    """A holder's extract: only from a holder of the agreement, about itself, once, while the agreement is in force."""
     given = message.payload
     key = str(given["agreement"])
     terms = agreements.require_in_force(key)

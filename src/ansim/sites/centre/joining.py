@@ -30,7 +30,7 @@ LINKED = "linked"
 
 
 def alone(space: Path, holder: str, query: dict) -> dict[str, Any]:
-    """A holder's extract as a part of its own. Gives {holders, people, tables: {name: {sha256, bytes, rows}}, rates}."""
+    """A holder's extract as a part of its own: {holders, people, tables: {name: {sha256, bytes, rows}}, rates}."""
     final = space / "prepared" / holder
     if not (final / "part.json").exists():
         source, work = space / "received" / holder, _fresh(final)
@@ -90,7 +90,8 @@ def linked_frame(frames: Mapping[str, pa.Table], ids: pa.Table) -> pa.Table:
         joins, columns = [], []
         for index, (holder, frame) in enumerate(frames.items()):
             con.register(f"frame_{index}", frame)
-            theirs = f"SELECT i.linked_id, f.* FROM frame_{index} f JOIN ids i ON i.institution = {text(holder)} AND i.person_id = f.person_id"
+            same = f"i.institution = {text(holder)} AND i.person_id = f.person_id"
+            theirs = f"SELECT i.linked_id, f.* FROM frame_{index} f JOIN ids i ON {same}"
             joins.append(f"LEFT JOIN ({theirs}) h{index} ON h{index}.linked_id = p.linked_id")
             columns += [
                 f"h{index}.{quote(name)} AS {quote(f'{name}@{holder}')}"

@@ -1,4 +1,4 @@
-"""Scripts of researchers, run in the sandbox on the admitted extract. What comes of them stays here until it is checked."""
+"""Researchers' scripts, run in the sandbox on the admitted extract. What they make stays here until it is checked."""
 
 import hashlib
 import secrets

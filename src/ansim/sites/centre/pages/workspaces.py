@@ -78,9 +78,7 @@ def detail(request: HttpRequest, key: str) -> Page:
     if space["linkage"]:
         sections.append(Section(_("Linkage"), _linkage(space)))
     if space["status"] == "held" and "exporter" in roles:
-        text = _(
-            "Linked data are opened only when all three criteria hold (decree on the Personal Information Protection Act, article 29-3)."
-        )
+        text = _("Linked data are opened only when all three criteria hold (PIPA decree, article 29-3).")
         sections.append(
             Section(
                 _("Export review"), [FormPart(Admit(), f"/workspaces/{key}/admit/", _("Record the review"), text=text)]
