@@ -42,9 +42,9 @@ def examine(folder: Path) -> tuple[str | None, list[Finding]]:
         examined.policy,
         examined.files,
         examined.passphrase,
+        examined.database,
         examined.trust,
         examined.port,
-        examined.database,
         examined.ledger,
         examined.notices,
         examined.own_keys,
@@ -63,6 +63,7 @@ class _Examined:
         self.keys: dict[str, dict] = {}
         self.now = datetime.now(UTC) + timedelta(seconds=_offset(site))
         self.held: dict[str, dict] = {}
+        self.unreachable = False
 
     def _say(self, check: str, state: str, detail: str = "", remedy: str = "") -> Finding:
         return Finding(self.site.id, check, state, detail, remedy)
@@ -154,7 +155,14 @@ class _Examined:
 
     def database(self) -> Iterator[Finding]:
         if self.site.database:
-            _postgres(self.site.database, "SELECT 1")
+            try:
+                _postgres(self.site.database, "SELECT 1")
+            except Exception as error:
+                self.unreachable = True
+                # only its kind: the text of a connection error may carry the password
+                detail = str(error) if isinstance(error, Problem) else f"not reachable ({type(error).__name__})"
+                yield self._say("database", "fail", detail, "Start PostgreSQL, or mend `database` in site.toml.")
+                return
             yield self._say("database", "ok", "PostgreSQL answers")
         elif not self.site.path("site.sqlite3").exists():
             yield self._say("database", "warn", "not there yet", "It is made when the site first runs: `ansim serve`.")
@@ -243,7 +251,7 @@ class _Examined:
 
     def jobs(self) -> Iterator[Finding]:
         rows = dict(self._rows("SELECT state, count(*) FROM store_job GROUP BY state"))
-        if not self._has_database():
+        if self.unreachable or not self._has_database():
             return
         dead, waiting = rows.get("dead", 0), rows.get("queued", 0) + rows.get("leased", 0)
         remedy = "See why at /jobs/." if dead else ""
@@ -265,7 +273,7 @@ class _Examined:
 
     def _rows(self, sql: str) -> list[tuple]:
         if self.site.database:
-            return _postgres(self.site.database, sql)
+            return [] if self.unreachable else _postgres(self.site.database, sql)
         file = self.site.path("site.sqlite3")
         if not file.exists():
             return []

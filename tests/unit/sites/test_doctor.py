@@ -226,6 +226,17 @@ def test_a_broken_database_is_a_finding(world):
     assert any("could not be examined" in detail for detail in world.fails().values())
 
 
+def test_an_unreachable_server_is_one_finding_and_tells_no_password(world):
+    file = world.folder / "site.toml"
+    file.chmod(0o600)
+    file.write_text('database = "postgresql://ansim:hunter2hunter2@127.0.0.1:1/ansim"\n' + file.read_text())
+    fails = world.fails()
+    assert set(fails) == {"database"}
+    assert "hunter2" not in str(fails)
+    file.chmod(0o644)
+    assert "site.toml" in world.fails()["key files"]
+
+
 def test_the_command_exits_with_1_when_something_must_be_mended(world, tmp_path):
     run = CliRunner()
     answer = run.invoke(app, ["doctor", str(tmp_path / "nowhere"), "--json"])
