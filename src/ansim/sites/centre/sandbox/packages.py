@@ -24,7 +24,7 @@ WANTED = ("pandas", "numpy", "matplotlib", "pyarrow", "duckdb", "scipy", "statsm
 
 
 def closure(wanted: tuple[str, ...] = WANTED) -> dict[str, metadata.Distribution]:
-    """The installed ones of wanted and all that they need, by name."""
+    """The wanted ones and all that they need, by name. Raises Problem when one is not installed."""
     found: dict[str, metadata.Distribution] = {}
     todo = list(wanted)
     while todo:
@@ -33,8 +33,13 @@ def closure(wanted: tuple[str, ...] = WANTED) -> dict[str, metadata.Distribution
             continue
         try:
             found[name] = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
+        except metadata.PackageNotFoundError as error:
+            raise Problem(
+                "sandbox-package",
+                N_("The package {name} is missing, so scripts could not be run as promised."),
+                remedy=N_("Install it beside Ansim: pip install {name}."),
+                name=name,
+            ) from error
         needs = map(Requirement, found[name].requires or ())
         todo += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
     return found

@@ -37,6 +37,14 @@ exit $code
 JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 97; shift; n=$((n-1)); done; exec "$@"'
 
 
+# Isolated mode, and a path of our own: the standard library, the sealed packages, the job's code. The host's own
+# packages (dist-packages) would make what a script sees depend on the machine.
+START = (
+    "import sys, runpy; sys.path[:] = [p for p in sys.path if 'dist-packages' not in p] + ['/packages', '/code']; "
+    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
 @cache
 def bwrap_version() -> str:
     """Version of bubblewrap, after a trial start. Raises Problem when it or user namespaces are missing."""
@@ -157,7 +165,7 @@ def _command(job: SandboxJob, stage: Path, groups: list[Path], filter_fd: int, o
         *["/usr/bin/setpriv", *user, "--no-new-privs", "/usr/bin/prlimit", f"--as={limit.memory}"],
         *[f"--cpu={limit.cpu}", f"--fsize={limit.file_size}", "--nofile=256", "--core=0"],
         *["/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "/usr/bin/bwrap", "--args", str(args_fd)],
-        *[*inner, PYTHON, "-s", f"/code/{job.script}"],
+        *[*inner, PYTHON, "-I", "-c", START, f"/code/{job.script}"],
     ]
 
 
