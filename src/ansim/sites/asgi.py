@@ -2,11 +2,13 @@
 
 import importlib
 import os
+import warnings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ansim.sites.settings")
 
 import django
 
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume")  # static files are small
 django.setup()
 
 from django.core.asgi import get_asgi_application  # noqa: E402

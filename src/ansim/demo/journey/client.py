@@ -1,5 +1,7 @@
 """A person at a site, as a program: signs in, steps up when an act asks for it, and speaks JSON to the same pages."""
 
+import secrets
+import time
 from typing import Any
 
 import httpx
@@ -32,16 +34,16 @@ class Person:
         self.sign_in()
 
     def sign_in(self) -> None:
-        self._http.get("/sign-in/", headers={"Accept": "text/html"})  # gives the CSRF cookie
+        self._patiently("GET", "/sign-in/", headers={"Accept": "text/html"})  # gives the CSRF cookie
         self._post("/sign-in/", {"username": self.name, "password": self._password})
 
     def get(self, path: str, **params: Any) -> dict:
         """A page's data. Raises Refused."""
-        return self._data("GET", path, self._http.get(path, params=params))
+        return self._data("GET", path, self._patiently("GET", path, params=params))
 
     def file(self, path: str) -> bytes:
         """A file that a page offers. Raises Refused."""
-        answer = self._http.get(path, headers={"Accept": "*/*"})
+        answer = self._patiently("GET", path, headers={"Accept": "*/*"})
         if answer.status_code != 200:
             self._data("GET", path, answer)
         return answer.content
@@ -68,7 +70,19 @@ class Person:
         )
 
     def _post(self, path: str, values: dict) -> dict:
-        return self._data("POST", path, self._http.post(path, json=values, headers={"X-CSRFToken": self._token()}))
+        headers = {"X-CSRFToken": self._token(), "Idempotency-Key": secrets.token_hex(16)}
+        return self._data("POST", path, self._patiently("POST", path, json=values, headers=headers))
+
+    def _patiently(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Again, with the same key, when the connection breaks: an act has one effect however often it arrives."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                return self._http.request(method, path, **options)
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.3)
 
     def _token(self) -> str:
         return next((value for name, value in self._http.cookies.items() if name.startswith("ansim_csrf")), "")
