@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
-from helpers import DESK, check_page, save  # noqa: E402
+from helpers import DESK, check_page, save
 
 SKIP = re.compile(r"/(sign-out|static|charts)/|\.(csv|pdf|svg|png|json|ttl)$|/(paper|files|letters)/")
 
