@@ -10,7 +10,7 @@ from ansim.research.cohort.query import parse
 
 AREA = "sinusitis"
 OTHER_AREA = "stroke"  # an area that nobody agreed to
-PURPOSE = "scientific-research"
+PURPOSE = "scientific research"
 TITLE = {
     "ko": "바이러스 부비동염 이후의 만성 부비동염",
     "en": "Chronic sinusitis after viral sinusitis",

@@ -1,11 +1,13 @@
 """The stages of the journey, in order."""
 
-from ansim.demo.journey.stages import apply, asking, publishing
+from ansim.demo.journey.stages import agreeing, applying, asking, publishing, reviewing
 
 STAGES = [
     publishing.PUBLISH,
     publishing.DISCOVER,
     asking.FEASIBILITY,
     asking.REQUEST,
-    apply.APPLY,
+    applying.APPLY,
+    reviewing.REVIEW,
+    agreeing.AGREE,
 ]
