@@ -13,16 +13,14 @@ from django.db import transaction
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem, Problems
-from ansim.governance.extract_review import ExtractReview, Open, Review, extract_review, subject, unusable
-from ansim.governance.review import OpenAccess
+from ansim.governance.extract_review import ExtractReview, Open, Review, extract_review, subject
 from ansim.privacy.deid import plan as plans
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, signed
-from ansim.sites.holder import agreements, extraction, grants, linkage, reviews, risk_paper, screening, source
+from ansim.sites.holder import agreements, extraction, grants, screening, source
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
-from ansim.sites.store.worker import beat
 
 KIND = "extract"
 RUNNABLE = ("waiting", "failed", "in review", "not adequate", "stopped")
@@ -37,7 +35,7 @@ def get(key: str) -> dict:
     return found.data
 
 
-def _put(data: dict, event: str, actor: str, **facts: Any) -> None:
+def put(data: dict, event: str, actor: str, **facts: Any) -> None:
     """One change of an extract: the note on the ledger and the record, together."""
     with transaction.atomic():
         ledger.note(f"extract:{data['id']}", event, actor=actor, **facts)
@@ -71,7 +69,7 @@ def _look(payload: dict) -> dict:
         plan = extraction.plan_for(query)
         return {"persons": grants.count(job), "plan": plan, "before": extraction.before(query, plan)}
     except Problem as problem:
-        return {"persons": grants.count(job), "problem": _words(problem)}
+        return {"persons": grants.count(job), "problem": words(problem)}
 
 
 def _asked(payload: dict, made: dict) -> None:
@@ -100,7 +98,7 @@ def _asked(payload: dict, made: dict) -> None:
         "before": made.get("before"),
         "problem": made.get("problem"),
     }
-    _put(data, "extract.asked", document["member"], job=name, plan=data["plan"], status=data["status"])
+    put(data, "extract.asked", document["member"], job=name, plan=data["plan"], status=data["status"])
 
 
 jobs.job("extract-ask", finish=_asked)(_look)
@@ -110,7 +108,7 @@ def _heard(payload: dict) -> datetime:
     return datetime.fromisoformat(payload["heard"])
 
 
-def _words(problem: Problem) -> dict:
+def words(problem: Problem) -> dict:
     return {
         "code": problem.code,
         "message": str(problem),
@@ -118,7 +116,7 @@ def _words(problem: Problem) -> dict:
     }
 
 
-def _again(data: dict) -> list[Problem]:
+def again(data: dict) -> list[Problem]:
     """Why the admitted job may not go on now."""
     job = ledger.document(data["kept"])
     persons = (data.get("before") or {}).get("people")
@@ -134,10 +132,10 @@ def run(key: str, person: str) -> dict:
         data = get(key)
         if data["status"] not in RUNNABLE:
             raise Problem("not-now", N_("An extract that is '{status}' cannot be made now."), status=data["status"])
-        if reasons := _again(data):
+        if reasons := again(data):
             raise Problems(reasons)
         data = {**data, "status": "running", "operator": person, "attempt": data["attempt"] + 1, "problem": None}
-        _put(data, "extract.started", person, attempt=data["attempt"])
+        put(data, "extract.started", person, attempt=data["attempt"])
         jobs.queue("extract", f"{key}:{data['attempt']}", {"id": key, "operator": person})
     return data
 
@@ -153,14 +151,14 @@ def _make(payload: dict) -> dict:
         return {"plan": plan, "before": before, **made}
     except Problem as problem:
         extraction.forget(key)
-        return {"problem": _words(problem)}
+        return {"problem": words(problem)}
 
 
 def _made(payload: dict, made: dict) -> None:
     key, operator = payload["id"], payload["operator"]
     data = get(key)
     if problem := made.get("problem"):
-        _put({**data, "status": "failed", "problem": problem}, "extract.failed", operator, problem=problem)
+        put({**data, "status": "failed", "problem": problem}, "extract.failed", operator, problem=problem)
         return
     plan, manifest = made["plan"], made["manifest"]
     report = {
@@ -193,7 +191,7 @@ def _made(payload: dict, made: dict) -> None:
         state = review_of(key)  # the same plan, data and files as before: the decisions over them stand
     facts = {"plan": state.plan, "report": state.report, "data_version": state.data_version, "manifest": manifest}
     changed = {**data, **facts, "status": STATUS[state.status], "before": made["before"], "after": made["after"]}
-    _put(
+    put(
         changed,
         "extract.made",
         operator,
@@ -253,7 +251,7 @@ def decide(key: str, person: str, *, adequate: bool, reason: str, present: bool 
             {"by": person, "round": state.round, "signed": ledger.keep(paper, "adequacy")},
         ]
         changed = {**data, "decisions": decisions, "status": STATUS[state.status]}
-        _put(changed, "extract.reviewed", person, signed=decisions[-1]["signed"])
+        put(changed, "extract.reviewed", person, signed=decisions[-1]["signed"])
         _leave_if_adequate(changed)
     return state
 
@@ -270,89 +268,3 @@ def decisions_of(data: dict, state: ExtractReview) -> list[dict]:
         for each in data.get("decisions", [])
         if each["round"] == state.round
     ]
-
-
-# --- sent ------------------------------------------------------------------------------------------------
-
-
-def _stops(data: dict) -> list[Problem]:
-    return [*unusable(review_of(data["id"]), data["plan"], source.version()), *_again(data)]
-
-
-def _is_linked(agreement: str) -> bool:
-    found = agreements.state(agreement).current["terms"]["linkage"]
-    return bool(found) and site().id in found["holders"]
-
-
-def _pack(payload: dict) -> dict:
-    data = get(payload["id"])
-    if reasons := _stops(data):
-        return {"problem": _words(Problems(reasons))}
-    linked = _is_linked(data["agreement"])
-    if linked and not linkage.has_salt(data["agreement"]):
-        raise jobs.Later(2.0, "the linkage salt has not arrived yet", counts=False)
-    try:
-        query = ledger.document(data["kept"])["document"]["query"]
-        packed = extraction.pack(data["agreement"], query, extraction.folder(data["id"]), linked=linked)
-        state = review_of(data["id"])
-        return packed | {
-            "linked": linked,
-            "paper": risk_paper.render(data, state, decisions_of(data, state), clock.now()),
-        }
-    except Problem as problem:
-        return {"problem": _words(problem)}
-
-
-def _sent(payload: dict, made: dict) -> None:
-    """The extract leaves, its match keys with it; once more the grant is asked, in the transaction that sends."""
-    data, state = get(payload["id"]), review_of(payload["id"])
-    problem = made.get("problem")
-    if not problem and (reasons := _stops(data)):
-        problem = _words(Problems(reasons))
-        site().path("outgoing", made["blob"]).unlink(missing_ok=True)
-    if problem:
-        _put({**data, "status": "stopped", "problem": problem}, "extract.stopped", "system", problem=problem)
-        transaction.on_commit(lambda: extraction.forget(data["id"]))
-        return
-    terms = agreements.state(data["agreement"]).current["terms"]
-    content = {
-        "agreement": data["agreement"],
-        "version": data["version"],
-        "holder": site().id,
-        "extract": data["id"],
-        "manifest": data["manifest"],
-        "blob": made["blob"],
-        "key": made["key"],
-        "decisions": decisions_of(data, state),
-    }
-    post.send("extract.send", content, to=terms["place"]["centre"], sealed=True, blob=made["blob"])
-    if made["linked"]:
-        linkage.send_keys(data["agreement"], made["rows"])
-    paper = ledger.keep_bytes(made["paper"], "risk-report", "application/pdf")
-    changed = {
-        **data,
-        "status": "sent",
-        "paper": paper,
-        "sent": clock.iso(clock.now()),
-        "centre": terms["place"]["centre"],
-    }
-    _put(changed, "extract.sent", "system", to=terms["place"]["centre"], manifest=digest(data["manifest"]), paper=paper)
-    if reviews.get(data["request"]).status == "preparing":
-        reviews.moved(data["request"], OpenAccess(by=data["operator"]), data["operator"])
-    transaction.on_commit(lambda: extraction.forget(data["id"]))
-
-
-jobs.job("extract-send", finish=_sent)(_pack)
-
-
-@beat("extract-files", lambda: 10.0)
-def _tidy() -> None:
-    """Files of extracts that have left or stopped are deleted, also if the process died before it could."""
-    place = site().path("extracts")
-    if not place.exists():
-        return
-    live = set(Record.objects.filter(kind=KIND, status__in=WITH_FILES).values_list("key", flat=True))
-    for found in place.iterdir():
-        key = found.name.split(".")[0]
-        if key not in live:
-            extraction.forget(key)

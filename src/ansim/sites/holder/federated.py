@@ -24,7 +24,7 @@ from ansim.research.cohort.query import parse
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post
-from ansim.sites.holder import agreements, grants, source
+from ansim.sites.holder import agreements, closing, grants, source
 from ansim.sites.holder.memory import memory
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
@@ -45,6 +45,8 @@ def _on_round(message: post.Message) -> None:
     found = Record.objects.filter(kind=KIND, key=run).first()
     if found and (found.data["job"] != name or found.data["centre"] != sender):
         raise Problem("other-run", N_("The run {run} is of another job or another centre."), run=run)
+    if found and found.data["status"] == "over":
+        raise Problem("run-over", N_("The agreement of the run {run} is over."), run=run)
     if found and (before := found.data["answers"].get(str(number))):
         if before["state"] != digest(given["state"]):
             raise Problem("other-state", N_("This round was answered for another state."))
@@ -161,6 +163,15 @@ def _answer(data: dict, number: int, aggregate: dict) -> None:
 def _say_no(payload: dict) -> None:
     content = {"run": payload["run"], "round": payload["round"], "refused": True}
     post.send("fed.answer", content, to=payload["sender"], sealed=True)
+
+
+@closing.destroys
+def _destroy(agreement: str) -> list[dict]:
+    """The sums answered under an agreement; that it was answered, and how often, stays on the record."""
+    for record in Record.objects.filter(kind=KIND, data__agreement=agreement).exclude(status="over"):
+        emptied = {number: {"state": each["state"]} for number, each in record.data["answers"].items()}
+        ledger.record(KIND, record.key, {**record.data, "answers": emptied, "status": "over"}, status="over")
+    return []
 
 
 def _guard() -> guard.Policy:

@@ -15,7 +15,11 @@ from ansim.sites.web.parts import Column, Table, Tag
 ROLES = ("steward", "officer", "auditor")
 NAVIGATION = [(70, _("Federated analyses"), "/federated/", set(ROLES), None)]
 METHODS = {"table": _("Table"), "logistic": _("Logistic regression")}
-STATES = {"running": Tag(_("Answered"), "success"), "refused": Tag(_("Refused"), "danger")}
+STATES = {
+    "running": Tag(_("Answered"), "success"),
+    "refused": Tag(_("Refused"), "danger"),
+    "over": Tag(_("Agreement over"), "neutral"),
+}
 
 
 @page(*ROLES)
