@@ -30,12 +30,15 @@ def serve(folder: Path) -> None:
     """Serve until stopped."""
     import uvicorn
 
+    from ansim.sites import fitness
     from ansim.sites.config import read
     from ansim.sites.keeper import client
 
     here = read(folder)
-    keeper = client.start(here.folder)
+    held = fitness.lock(here.folder, "site.lock", seconds=2)  # a second one would take the first one's key process away
     stop = threading.Event()
+    guard = threading.Thread(target=client.guard, args=(here.folder, client.start(here.folder), stop))
+    guard.start()
     try:
         prepare(here.folder)
         from ansim.sites import asgi
@@ -57,6 +60,5 @@ def serve(folder: Path) -> None:
             thread.join(0.2)
     finally:
         stop.set()
-        if keeper.stdin:
-            keeper.stdin.close()
-        keeper.wait(5)
+        guard.join(8)
+        held.close()

@@ -6,6 +6,7 @@ ministry's *designations*. A notice is taken only if its number is higher than t
 so whoever withholds news makes the node refuse rather than believe.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 from ansim import documents
 from ansim.errors import N_, Problem
 from ansim.sites.exchange import signed
+
+AHEAD = timedelta(days=1)  # how far a notice may be dated ahead of this clock
+SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def accept(
         if directory is None:
             raise Problem("no-directory", N_("The site directory has not arrived yet."))
         document = signed.open_document(notice, directory.keys(document["org"], now))
+    _check(name, document, now)
     if document["seq"] <= current_seq:
         raise Problem(
             "old-notice",
@@ -61,6 +66,35 @@ def accept(
             current=current_seq,
         )
     return name, document
+
+
+def _check(name: str, document: dict, now: datetime) -> None:
+    """A notice is believed for long and by everybody: a signed but misshapen one must not stop those who read it."""
+    try:
+        issued, expires = (datetime.fromisoformat(document[key]) for key in ("issued", "expires"))
+        fit = type(document["seq"]) is int and 0 < document["seq"] < 2**53 and issued < expires
+        fit = fit and issued <= now + AHEAD
+        if name == "directory":
+            fit = fit and all(map(_is_site, document["sites"])) and isinstance(document.get("revoked", []), list)
+        elif name == "designations":
+            fit = fit and all(isinstance(each["id"], str) for each in document["designations"])
+        else:
+            fit = fit and all(
+                isinstance(each["id"], str) and isinstance(each["key"]["kid"], str) for each in document["members"]
+            )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Problem("bad-notice", N_("This is no notice that Ansim knows.")) from error
+    if not fit:
+        raise Problem("bad-notice", N_("This is no notice that Ansim knows."))
+
+
+def _is_site(entry: dict) -> bool:
+    for key in entry["keys"]:
+        if datetime.fromisoformat(key["not_before"]) >= datetime.fromisoformat(key["not_after"]):
+            return False
+        if not isinstance(key["kid"], str) or key["use"] not in {"sig", "enc"} or not isinstance(key["jwk"], dict):
+            return False
+    return bool(SITE.fullmatch(entry["id"])) and isinstance(entry["kind"], str)
 
 
 def fresh(document: dict | None, name: str, now: datetime, days: int | None = None) -> dict:
@@ -97,11 +131,12 @@ class Directory:
 
     def keys(self, site_id: str, now: datetime, use: str = "sig") -> list[dict]:
         """The site's public keys for this use that are valid now and not revoked."""
-        moment = now.isoformat()
         return [
             {**key["jwk"], "kid": key["kid"]}
             for key in self.site(site_id)["keys"]
-            if key["use"] == use and key["kid"] not in self.revoked and key["not_before"] <= moment < key["not_after"]
+            if key["use"] == use
+            and key["kid"] not in self.revoked
+            and datetime.fromisoformat(key["not_before"]) <= now < datetime.fromisoformat(key["not_after"])
         ]
 
     def key(self, site_id: str, kid: str, now: datetime) -> dict:

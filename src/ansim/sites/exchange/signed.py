@@ -38,12 +38,34 @@ def compact(header: dict, payload: bytes, sign: Sign) -> str:
     return f"{protected}.{body}.{b64(sign(f'{protected}.{body}'.encode()))}"
 
 
-def header(token: str) -> dict:
-    """A JWS's header, nothing verified."""
+def loads(text: str | bytes) -> Any:
+    """Strict JSON (RFC 7493): no name twice, no NaN, no depth that ends the parser; ValueError otherwise."""
     try:
-        return json.loads(unb64(token.split(".", 1)[0]))
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def header(token: str) -> dict:
+    """A JWS's or JWE's header, nothing verified."""
+    try:
+        found = loads(unb64(token.split(".", 1)[0]))
     except (ValueError, AttributeError) as error:
         raise Problem("bad-signature", N_("This is not a signed message.")) from error
+    if not isinstance(found, dict):
+        raise Problem("bad-signature", N_("This is not a signed message."))
+    return found
 
 
 def open_compact(token: str, jwk: dict) -> tuple[dict, bytes]:
@@ -70,13 +92,13 @@ def signers(signed: Any, keys: Iterable[dict]) -> set[str]:
         document, signatures = signed["document"], signed["signatures"]
         by_kid = {key["kid"]: key for key in keys}
         body = b64(canonical(document))
-        named = [(each["kid"], each["jws"]) for each in signatures if each["kid"] in by_kid]
-    except (KeyError, TypeError) as error:
+        named = [(each["kid"], each["jws"].split(".")) for each in signatures if each["kid"] in by_kid]
+        tokens = [(kid, f"{head}.{body}.{tail}") for kid, (head, _, tail) in named]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Problem("bad-signature", N_("This is not a signed document.")) from error
     found = set()
-    for kid, token in named:
-        head, _, tail = token.split(".")
-        protected, _ = open_compact(f"{head}.{body}.{tail}", by_kid[kid])
+    for kid, token in tokens:
+        protected, _ = open_compact(token, by_kid[kid])
         if protected.get("typ") == "ansim-document" and protected.get("kid") == kid:
             found.add(kid)
     return found
@@ -95,9 +117,12 @@ def open_document(signed: Any, keys: Iterable[dict], threshold: int = 1) -> dict
     return signed["document"]
 
 
-def encrypt(content: bytes, jwk: dict) -> str:
-    """A JWE (RFC 7516, ECDH-ES+A256KW with X25519 by RFC 8037, A256GCM) for one receiver's public key."""
+def encrypt(content: bytes, jwk: dict, sender: str) -> str:
+    """A JWE (RFC 7516, ECDH-ES+A256KW with X25519 by RFC 8037, A256GCM) for one receiver's public key.
+
+    sender: who says what (PartyUInfo, RFC 7518 section 4.6.1.2): it goes into the key, so nobody else can put these
+    bytes, which the hub carries, into an envelope of their own.
+    """
     key = OKPKey.import_key(jwk)
-    return jwe.encrypt_compact(
-        {"alg": RECEIVE[0], "enc": RECEIVE[1], "kid": jwk["kid"]}, content, key, algorithms=RECEIVE
-    )
+    head = {"alg": RECEIVE[0], "enc": RECEIVE[1], "kid": jwk["kid"], "apu": b64(sender.encode())}
+    return jwe.encrypt_compact(head, content, key, algorithms=RECEIVE)

@@ -6,13 +6,15 @@ separated networks, carried by a courier who needs no key. The hub's own mail do
 
 import json
 import logging
+import os
 import secrets
 import shutil
 import threading
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -20,7 +22,8 @@ from ansim.documents import canonical
 from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.config import site
-from ansim.sites.exchange import bulk, post, signed, trust
+from ansim.sites.exchange import bulk, envelope, post, signed, trust
+from ansim.sites.keeper.keystore import sync_folder, write_private
 from ansim.sites.store import jobs
 from ansim.sites.store.models import Notice
 from ansim.sites.store.worker import beat
@@ -28,6 +31,11 @@ from ansim.sites.store.worker import beat
 log = logging.getLogger("ansim.exchange")
 WAIT_SECONDS = 20
 PIECE = 4 * 1024 * 1024
+TICKET_HOURS = 0.25
+FRESH = timedelta(days=7)  # an envelope sent with less left is signed anew
+HALF_WRITTEN_SECONDS = 30.0
+WAIT_STATUS = {401, 403, 408, 425, 429, 507}  # the hub cannot now: its directory, its clock, its disk, our quota
+WAIT_CODES = {"unknown-key", "unknown-site", "out-of-time", "no-notice", "stale-notice", "clock-behind"}
 _local = threading.local()
 
 
@@ -60,13 +68,15 @@ class Http:
         return _local.client
 
     def _call(self, method: str, path: str, **options) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {ticket()}"}
+        headers = {"Authorization": f"Bearer {ticket(TICKET_HOURS)}"}
         try:
             answer = self._client().request(method, path, headers=headers, **options)
         except httpx.HTTPError as error:
             raise jobs.Later(1.0, f"the hub does not answer: {type(error).__name__}", counts=False) from error
         if answer.status_code >= 500:
             raise jobs.Later(1.0, f"the hub answered {answer.status_code}", counts=False)
+        if answer.status_code in WAIT_STATUS or (answer.status_code == 400 and _code(answer) in WAIT_CODES):
+            raise jobs.Later(2.0, f"the hub answered {answer.status_code} {_code(answer)}", counts=False)
         if answer.status_code >= 400:
             raise Problem(
                 "hub-refused", N_("The hub refused it: {answer}."), answer=f"{answer.status_code} {answer.text[:200]}"
@@ -78,40 +88,55 @@ class Http:
 
     def poll(self) -> None:
         found = self._call("GET", "/exchange/poll", params={"wait": WAIT_SECONDS}).json()
-        for name, seq in found["notices"].items():
+        for name in trust.in_order(found["notices"]):
             held = Notice.objects.filter(name=name).values_list("seq", flat=True).first() or 0
-            if seq > held:
+            if found["notices"][name] > held:
                 trust.take(self._call("GET", f"/exchange/notices/{name}").json())
-        for mail in found["mail"]:
-            post.take(mail["wire"])
-        if found["mail"]:
-            self._call("POST", "/exchange/ack", json={"ids": [mail["id"] for mail in found["mail"]]})
+        taken = []
+        try:
+            for mail in found["mail"]:
+                post.take(mail["wire"])
+                taken.append(mail["id"])
+        finally:  # only what stands in this site's database is forgotten by the hub
+            if taken:
+                self._call("POST", "/exchange/ack", json={"ids": taken})
 
     def put_blob(self, file: Path, to: str) -> None:
-        name = file.name
         size = file.stat().st_size
-        have = int(self._call("GET", f"/exchange/blobs/{name}/size", params={"to": to}).json()["size"])
+        about: dict[str, Any] = {"to": to, "size": size}
+        have = int(self._call("GET", f"/exchange/blobs/{file.name}/size", params=about).json()["size"])
         with file.open("rb") as stream:
             while have < size:  # goes on where an earlier try was cut off
                 stream.seek(have)
+                piece = stream.read(PIECE)
                 answer = self._call(
-                    "PUT", f"/exchange/blobs/{name}", params={"offset": have, "to": to}, content=stream.read(PIECE)
+                    "PUT", f"/exchange/blobs/{file.name}", params={"offset": have, **about}, content=piece
                 )
-                have = int(answer.json()["size"])
+                now = int(answer.json()["size"])
+                if now <= have:
+                    raise jobs.Later(1.0, "the hub did not take the blob's next piece")
+                have = now
 
     def get_blob(self, name: str, target: Path) -> None:
+        if _there(name, target):
+            return
         part = target.with_name(f".{target.name}.part")
         while True:
             have = part.stat().st_size if part.exists() else 0
             answer = self._call("GET", f"/exchange/blobs/{name}", params={"offset": have, "length": PIECE})
             with part.open("ab") as stream:
                 stream.write(answer.content)
+                stream.flush()
+                os.fsync(stream.fileno())
             if have + len(answer.content) >= int(answer.headers["x-blob-size"]):
                 break
+            if not answer.content:
+                raise jobs.Later(1.0, "the hub gave nothing")
         if bulk.digest(part) != name:
             part.unlink()
             raise jobs.Later(1.0, "the blob arrived damaged")
         part.replace(target)
+        sync_folder(target.parent)
         self._call("DELETE", f"/exchange/blobs/{name}")
 
     def publish(self, notice: dict) -> None:
@@ -127,36 +152,49 @@ class Folder:
         self.inbox.mkdir(exist_ok=True)
         self._ticket_until = 0.0
 
-    def _write(self, name: str, content: bytes) -> None:
-        temporary = self.out / f".{secrets.token_hex(8)}"
-        temporary.write_bytes(content)
-        temporary.replace(self.out / name)
-
     def send(self, wire: dict) -> None:
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.envelope"
-        self._write(name, json.dumps(wire).encode())
+        write_private(self.out / name, json.dumps(wire).encode())
 
     def poll(self) -> None:
         if time.monotonic() > self._ticket_until:
-            self._write("ticket", ticket().encode())
+            write_private(self.out / "ticket", ticket().encode())
             self._ticket_until = time.monotonic() + 60
-        for file in sorted(self.inbox.glob("*.notice")):
-            trust.take(json.loads(file.read_text("utf-8")))
-            file.unlink()
+        for file in sorted(self.inbox.glob("*.notice"), key=lambda file: (file.name[:9] != "directory", file.name)):
+            self._read(file, trust.take)
         for file in sorted(self.inbox.glob("*.envelope")):
-            try:
-                post.take(json.loads(file.read_text("utf-8")))
-            except ValueError:
-                log.warning("%s is not an envelope; put aside", file.name)
-                file.replace(file.with_suffix(".bad"))
-                continue
-            file.unlink()
+            self._read(file, post.take)
+        for file in sorted(self.out.glob("*.refused")):
+            self._read(file, post.refused)
         time.sleep(0.1)  # folders tell nobody that a file has come
 
+    def _read(self, file: Path, take: Callable[[Any], Any]) -> None:
+        """Take one file in and remove it; one that is no JSON is put aside, unless somebody may still be writing it."""
+        try:
+            if file.is_symlink() or not file.is_file():
+                raise ValueError
+            content = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return
+        except (ValueError, RecursionError, OSError):
+            if time.time() - file.lstat().st_mtime > HALF_WRITTEN_SECONDS:
+                log.warning("%s cannot be read; put aside", file.name)
+                file.rename(file.with_suffix(".bad"))
+            return
+        take(content)
+        file.unlink()
+
     def put_blob(self, file: Path, to: str) -> None:
-        self._write(f"{to}.{file.name}.blob", file.read_bytes())
+        temporary = self.out / f".{file.name}.part"
+        shutil.copyfile(file, temporary)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(self.out / f"{to}.{file.name}.blob")
+        sync_folder(self.out)
 
     def get_blob(self, name: str, target: Path) -> None:
+        if _there(name, target):
+            return
         found = self.inbox / f"{name}.blob"
         if not found.exists():
             raise jobs.Later(0.5, "the blob has not been carried over yet", counts=False)
@@ -165,7 +203,21 @@ class Folder:
         found.replace(target)
 
     def publish(self, notice: dict) -> None:
-        self._write(f"{secrets.token_hex(8)}.notice", json.dumps(notice).encode())
+        write_private(self.out / f"{secrets.token_hex(8)}.notice", json.dumps(notice).encode())
+
+
+def _there(name: str, target: Path) -> bool:
+    """Whether an earlier try, cut off by a crash, has fetched the blob already."""
+    if not post.BLOB.fullmatch(name):
+        raise Problem("bad-name", N_("This is not a blob's name."))
+    return target.exists() and bulk.digest(target) == name
+
+
+def _code(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("code", ""))
+    except (ValueError, AttributeError):
+        return ""
 
 
 class Local:
@@ -186,7 +238,8 @@ class Local:
         shutil.copyfile(file, site().path("blobs", to, file.name))
 
     def get_blob(self, name: str, target: Path) -> None:
-        site().path("blobs", site().id, name).replace(target)
+        if not _there(name, target):
+            site().path("blobs", site().id, name).replace(target)
 
     def publish(self, notice: dict) -> None:
         trust.take(notice)
@@ -202,14 +255,26 @@ def transport() -> Transport:
     return _made[kind]
 
 
-@jobs.job("send", finish=lambda payload, result: None)
+def _sent(payload: dict, _result: None) -> None:
+    """Nothing more to do here: the job goes, and with it the envelope."""
+
+
+@jobs.job("send", finish=_sent)
 def _send(payload: dict) -> None:
     blob = site().path("outgoing", payload["blob"]) if payload.get("blob") else None
     if blob and blob.exists():
         transport().put_blob(blob, payload["to"])
-    transport().send(payload["wire"])
+    transport().send(_in_time(payload["wire"]))
     if blob:
         blob.unlink(missing_ok=True)
+
+
+def _in_time(wire: dict) -> dict:
+    """The envelope, signed anew if the hub was away so long that its time is nearly over, or keys have changed."""
+    ends = datetime.fromisoformat(envelope.peek(wire)["exp"])
+    if ends - clock.now() > FRESH and signed.header(wire["jws"])["kid"] == post.own_kid():
+        return wire
+    return envelope.renew(wire, kid=post.own_kid(), sign=post.sign, now=clock.now())
 
 
 @beat("poll", lambda: 0.05)

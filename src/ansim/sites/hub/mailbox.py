@@ -5,7 +5,9 @@ The hub checks signatures to keep rubbish out; nobody relies on that: receivers 
 
 import asyncio
 import json
+import os
 import re
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -15,6 +17,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -24,10 +27,21 @@ from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import envelope, post, signed, trust
 from ansim.sites.hub import presence
+from ansim.sites.keeper.keystore import sync_folder
+from ansim.sites.store import ledger
 from ansim.sites.store.models import Mail, Notice
+from ansim.sites.store.worker import beat
 
-MAX_ENVELOPE = 64 * 1024 * 1024
 MAX_WAIT = 25.0
+MAX_ANSWER = 32 * 1024 * 1024  # bytes of mail in one answer, unless one envelope alone is larger
+MAX_NOTICE = 4 * 1024 * 1024
+MAX_BLOB = 64 * 1024**3
+PIECE, MAX_PIECE = 4 * 1024 * 1024, 16 * 1024 * 1024
+RESERVE = 512 * 1024 * 1024  # bytes of disk that stay free
+MOST_MAIL = 5000  # envelopes from one sender that wait for one receiver
+MOST_POLLS = 16  # of one site at once
+BLOB_SECONDS = 30 * 86400
+LONGEST_TICKET = timedelta(hours=25)
 _waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(set)
 _own = threading.Event()
 
@@ -62,7 +76,7 @@ def take_own(wait: float = 1.0) -> None:
     """Take in the envelopes addressed to the hub itself."""
     mails = list(Mail.objects.filter(receiver=site().id)[:100])
     for mail in mails:
-        post.take(json.loads(mail.body))
+        post.take(json.loads(mail.body))  # twice after a crash in between: it is remembered
         mail.delete()
     if not mails:
         _own.wait(wait)
@@ -72,20 +86,43 @@ def take_own(wait: float = 1.0) -> None:
 def caller(request: HttpRequest) -> str:
     """The site whose signed ticket came with the request."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
-    claims = json.loads(signed.unb64(([*token.split("."), "", ""])[1]) or "{}")
+    claims = envelope.peek({"jws": token})
     key = trust.directory().key(str(claims.get("iss")), str(signed.header(token).get("kid")), clock.now())
     head, _ = signed.open_compact(token, key)
     skew = timedelta(seconds=site().skew_seconds)
-    in_time = (
-        datetime.fromisoformat(claims["iat"]) - skew <= clock.now() <= datetime.fromisoformat(claims["exp"]) + skew
-    )
+    try:
+        begins, ends = (datetime.fromisoformat(claims[name]) for name in ("iat", "exp"))
+        in_time = begins - skew <= clock.now() <= ends + skew and ends - begins <= LONGEST_TICKET
+    except (KeyError, TypeError, ValueError):
+        in_time = False
     if head.get("typ") != "ansim-1/poll" or claims.get("aud") != site().id or not in_time:
         raise Problem("bad-ticket", N_("The ticket is not for this hub or is out of date."))
     return str(claims["iss"])
 
 
-def _refused(error: Exception) -> JsonResponse:
-    return JsonResponse({"error": str(error) if isinstance(error, Problem) else "bad request"}, status=400)
+class _Refused(Exception):
+    """An answer to a caller that is not a rule of the exchange: HTTP status and code."""
+
+    def __init__(self, status: int, code: str):
+        super().__init__(code)
+        self.status, self.code = status, code
+
+
+MISTAKES = (Problem, _Refused, ValueError, KeyError, TypeError, OverflowError)
+
+
+def _refused(error: Exception, status: int = 400) -> JsonResponse:
+    if isinstance(error, _Refused):
+        return JsonResponse({"error": error.code, "code": error.code}, status=error.status)
+    if isinstance(error, Problem):
+        return JsonResponse({"error": str(error), "code": error.code}, status=status)
+    return JsonResponse({"error": "bad request", "code": "bad-request"}, status=400)
+
+
+def _room(size: int = 0) -> None:
+    """Refuse for now what would fill the hub's disk: others' mail must still get through."""
+    if shutil.disk_usage(site().folder).free - size < site().options.get("reserve_bytes", RESERVE):
+        raise _Refused(507, "disk-full")
 
 
 @csrf_exempt
@@ -93,27 +130,33 @@ def _refused(error: Exception) -> JsonResponse:
 def envelopes(request: HttpRequest) -> HttpResponse:
     """POST an envelope."""
     try:
-        wire = json.loads(request.body)
+        wire = signed.loads(request.body)
         claims = envelope.peek(wire)
-        envelope.read(
-            wire,
-            directory=trust.directory(),
-            me=str(claims.get("aud")),
-            now=clock.now(),
-            skew=timedelta(seconds=site().skew_seconds),
-        )
-        put(wire)
-    except (Problem, ValueError, KeyError) as error:
+        directory, receiver, sender = trust.directory(), str(claims.get("aud")), str(claims.get("iss"))
+        skew = timedelta(seconds=site().skew_seconds)
+        envelope.read(wire, directory=directory, me=receiver, now=clock.now(), skew=skew)
+        directory.site(receiver)
+        _room(len(request.body))
+        if Mail.objects.filter(receiver=receiver, sender=sender).count() >= site().options.get("most_mail", MOST_MAIL):
+            raise _Refused(429, "mailbox-full")
+        put({"jws": wire["jws"], "payload": wire["payload"]})
+    except MISTAKES as error:
         return _refused(error)
     return JsonResponse({"accepted": claims["jti"]}, status=202)
 
 
 def _mail_for(receiver: str) -> dict[str, Any]:
     presence.saw(receiver)
-    mails = Mail.objects.filter(receiver=receiver)[:50]
+    mails: list[dict] = []
+    size = 0
+    for mail in Mail.objects.filter(receiver=receiver)[:50].iterator(chunk_size=1):
+        size += len(mail.body)
+        if mails and size > MAX_ANSWER:
+            break
+        mails.append({"id": mail.id, "wire": json.loads(mail.body)})
     blobs = site().path("blobs", receiver)
     return {
-        "mail": [{"id": mail.id, "wire": json.loads(mail.body)} for mail in mails],
+        "mail": mails,
         "notices": dict(Notice.objects.values_list("name", "seq")),
         "blobs": sorted(file.name for file in blobs.iterdir() if file.name[0] != ".") if blobs.exists() else [],
     }
@@ -124,8 +167,10 @@ async def poll(request: HttpRequest) -> HttpResponse:
     try:
         receiver = await sync_to_async(caller)(request)
         wait = min(MAX_WAIT, float(request.GET.get("wait", "0")))
-    except (Problem, ValueError, KeyError) as error:
-        return _refused(error)
+        if len(_waiting[receiver]) >= MOST_POLLS:
+            raise _Refused(429, "too-many-polls")
+    except MISTAKES as error:
+        return _refused(error, 401)
     loop, event = asyncio.get_running_loop(), asyncio.Event()
     until = time.monotonic() + wait
     _waiting[receiver].add((loop, event))
@@ -153,8 +198,13 @@ def ack(request: HttpRequest) -> HttpResponse:
     """POST {"ids": […]}: received and safely stored; the hub forgets them."""
     try:
         receiver = caller(request)
-        ids = [int(each) for each in json.loads(request.body)["ids"]]
-    except (Problem, ValueError, KeyError, TypeError) as error:
+    except MISTAKES as error:
+        return _refused(error, 401)
+    try:
+        ids = [int(each) for each in json.loads(request.body)["ids"]][:1000]
+        if any(abs(each) >= 2**63 for each in ids):
+            raise ValueError
+    except MISTAKES as error:
         return _refused(error)
     Mail.objects.filter(receiver=receiver, id__in=ids).delete()
     return JsonResponse({"forgotten": len(ids)})
@@ -165,17 +215,30 @@ def ack(request: HttpRequest) -> HttpResponse:
 def notices(request: HttpRequest) -> HttpResponse:
     """POST a signed notice: whoever brings it, its own signatures decide."""
     try:
-        notice = json.loads(request.body)
-    except ValueError as error:
+        if len(request.body) > MAX_NOTICE:
+            raise _Refused(413, "too-large")
+        notice = signed.loads(request.body)
+        _room(len(request.body))
+    except MISTAKES as error:
         return _refused(error)
-    if not trust.take(notice):
-        return JsonResponse({"error": "not newer, or not signed as it must be"}, status=400)
+    try:
+        caller(request)
+        known = True
+    except Problem:
+        known = False
+    if not trust.take(notice, known=known):
+        return JsonResponse({"error": "not newer, or not signed as it must be", "code": "bad-notice"}, status=400)
     wake_all()
     return JsonResponse({"accepted": True}, status=202)
 
 
 def notice(request: HttpRequest, name: str) -> HttpResponse:
-    """GET the newest notice of this name."""
+    """GET the newest notice of this name. Member lists name people: they are for sites only."""
+    if name.startswith("members:"):
+        try:
+            caller(request)
+        except Problem as error:
+            return _refused(error, 401)
     found = Notice.objects.filter(name=name).first()
     if found is None:
         raise Http404
@@ -190,44 +253,57 @@ def _blob(receiver: str, name: str) -> Path:
 
 @csrf_exempt
 def blob(request: HttpRequest, name: str) -> HttpResponse:
-    """PUT ?to=&offset= appends a piece; GET ?offset=&length= reads one's own; DELETE once it has arrived."""
+    """PUT ?to=&offset=&size= appends a piece; GET ?offset=&length= reads one's own; DELETE once it has arrived."""
     try:
         who = caller(request)
+    except MISTAKES as error:
+        return _refused(error, 401)
+    try:
         file = _blob(str(request.GET.get("to", "")) if request.method == "PUT" else who, name)
-        part = file.with_name(f".{name}.{who}.part" if request.method == "PUT" else name)
         offset = int(request.GET.get("offset", "0"))
         if request.method == "PUT":
             trust.directory().site(file.parent.name)
-            return JsonResponse({"size": _append(file, part, offset, request.body)})
+            part = file.with_name(f".{name}.{who}.part")
+            return JsonResponse({"size": _append(file, part, offset, int(request.GET["size"]), request.body)})
         if not file.exists():
             raise Http404
         if request.method == "DELETE":
-            file.unlink()
+            file.unlink(missing_ok=True)
             return JsonResponse({"deleted": name})
+        length = int(request.GET.get("length", PIECE))
         with file.open("rb") as stream:
             stream.seek(offset)
-            piece = stream.read(min(int(request.GET.get("length", "0")) or 4_194_304, 16_777_216))
-        return HttpResponse(
-            piece, content_type="application/octet-stream", headers={"X-Blob-Size": str(file.stat().st_size)}
-        )
-    except (Problem, ValueError, KeyError) as error:
+            piece = stream.read(min(max(length, 1), MAX_PIECE))
+            size = os.fstat(stream.fileno()).st_size
+        return HttpResponse(piece, content_type="application/octet-stream", headers={"X-Blob-Size": str(size)})
+    except MISTAKES as error:
         return _refused(error)
 
 
-def _append(file: Path, part: Path, offset: int, piece: bytes) -> int:
-    """Append where the sender left off; the blob appears under its name once its bytes hash to it."""
+def _append(file: Path, part: Path, offset: int, size: int, piece: bytes) -> int:
+    """Append where the sender left off; complete, the blob appears under its name if its bytes hash to it."""
     from ansim.sites.exchange import bulk
 
     if file.exists():
         return file.stat().st_size
-    file.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
+    if not 0 < size <= site().options.get("max_blob_bytes", MAX_BLOB) or have + len(piece) > size:
+        part.unlink(missing_ok=True)
+        raise Problem("bad-blob", N_("The file {name} was changed on its way."), name=file.name[:12])
+    _room(size - have)
+    file.parent.mkdir(parents=True, exist_ok=True)
     if offset == have:
         with part.open("ab") as stream:
             stream.write(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
         have += len(piece)
-    if bulk.digest(part) == file.name:
+    if have == size:  # hashed once, not at every piece
+        if bulk.digest(part) != file.name:
+            part.unlink()
+            raise Problem("bad-blob", N_("The file {name} was changed on its way."), name=file.name[:12])
         part.replace(file)
+        sync_folder(file.parent)
     return have
 
 
@@ -235,10 +311,31 @@ def blob_size(request: HttpRequest, name: str) -> HttpResponse:
     """GET how much of a blob has arrived."""
     try:
         who = caller(request)
+    except MISTAKES as error:
+        return _refused(error, 401)
+    try:
         file = _blob(str(request.GET.get("to", "")), name)
-    except (Problem, ValueError, KeyError) as error:
+    except MISTAKES as error:
         return _refused(error)
     for candidate in (file, file.with_name(f".{name}.{who}.part")):
         if candidate.exists():
             return JsonResponse({"size": candidate.stat().st_size})
     return JsonResponse({"size": 0})
+
+
+def sweep() -> None:
+    """Let go of what nobody can use any more: envelopes long out of time, blobs that nobody fetched for a month."""
+    before = clock.iso(clock.now() - envelope.LIFETIME - timedelta(days=1))
+    gone = Mail.objects.filter(at__lt=before)
+    for row in gone.values("sender", "receiver").annotate(count=Count("id")).order_by("sender", "receiver"):
+        ledger.note("exchange", "mail.expired", **row)
+    gone.delete()
+    for file in site().path("blobs").glob("*/*"):
+        if time.time() - file.stat().st_mtime > BLOB_SECONDS:
+            file.unlink(missing_ok=True)
+
+
+@beat("sweep", lambda: 3600.0)
+def _sweep() -> None:
+    with transaction.atomic():
+        sweep()

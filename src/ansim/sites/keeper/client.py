@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ansim.errors import N_, Problem
+from ansim.sites.fitness import Unfit
+
+log = logging.getLogger("ansim.keeper")
+SECONDS = 120.0  # the longest a verb may take: pseudonyms of a million people need some 10 s
 
 
 def start(folder: Path) -> subprocess.Popen:
@@ -31,6 +36,34 @@ def start(folder: Path) -> subprocess.Popen:
     return process
 
 
+def guard(folder: Path, process: subprocess.Popen, stop: threading.Event) -> None:
+    """Start the key process again whenever it has died, until `stop`; the last one is ended at the end."""
+    pause = 0.5
+    while not stop.wait(0.5):
+        if process.poll() is None:
+            continue
+        log.error("the key process ended with %s; it is started again", process.returncode)
+        try:
+            process = start(folder)
+            pause = 0.5
+        except (Problem, OSError) as error:
+            log.error("the key process does not start: %s", error)
+            stop.wait(pause)
+            pause = min(60.0, 2 * pause)
+    end(process)
+
+
+def end(process: subprocess.Popen) -> None:
+    """Ask the key process to end (its input closes) and see that it does."""
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Keeper:
     """Calls to one site's key process, one connection a thread."""
 
@@ -42,26 +75,39 @@ class Keeper:
         if getattr(self._local, "pid", None) != os.getpid() or self._local.stream is None:
             descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(SECONDS)
             try:
                 connection.connect(f"/proc/self/fd/{descriptor}/keeper.sock")  # however long the folder's path is
                 self._local.stream = connection.makefile("rwb")
-            except OSError as error:
-                raise Problem("keeper", N_("The key process does not answer ({error})."), error=str(error)) from error
             finally:
                 os.close(descriptor)
                 connection.close()  # the stream keeps its own reference
             self._local.pid = os.getpid()
         return self._local.stream
 
-    def call(self, verb: str, **arguments: Any) -> Any:
+    def _ask(self, request: bytes) -> Any:
         stream = self._stream()
         try:
-            stream.write(json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n")
+            stream.write(request)
             stream.flush()
-            answer = json.loads(stream.readline())
+            return json.loads(stream.readline())
+        except BaseException:
+            self._local.stream = None  # half an answer may still stand in it
+            raise
+
+    def call(self, verb: str, **arguments: Any) -> Any:
+        """The verb's result. Raises Unfit when the key process does not answer, Problem when it refuses."""
+        request = json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n"
+        try:
+            try:
+                answer = self._ask(request)
+            except TimeoutError:
+                raise
+            except (OSError, ValueError):  # it was started anew meanwhile; every verb may be asked twice
+                answer = self._ask(request)
         except (OSError, ValueError) as error:
-            self._local.stream = None
-            raise Problem("keeper", N_("The key process does not answer ({error})."), error=str(error)) from error
+            reason = type(error).__name__
+            raise Unfit("keeper", N_("The key process does not answer ({error})."), error=reason) from error
         if refused := answer.get("error"):
             raise Problem(refused["code"], refused["message"].replace("{", "{{").replace("}", "}}"))
         return answer["result"]

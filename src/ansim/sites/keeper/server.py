@@ -5,9 +5,11 @@ served. Secrets go in, results come out; no verb gives a private key or a projec
 """
 
 import base64
+import ctypes
 import json
 import logging
 import os
+import resource
 import socketserver
 import struct
 import sys
@@ -17,12 +19,15 @@ from pathlib import Path
 
 from joserfc import jwe
 
-from ansim.errors import Problem
+from ansim.errors import N_, Problem
 from ansim.privacy.deid import keys as deid_keys
 from ansim.privacy.linkage import keys as linkage_keys
+from ansim.sites import fitness
 from ansim.sites.keeper.keystore import Keystore, public
 
 log = logging.getLogger("ansim.keeper")
+SITE_KEY = "site"
+MAX_REQUEST = 256 * 1024 * 1024  # bytes of one request
 RECEIVE = ["ECDH-ES+A256KW", "A256GCM"]
 _registry = jwe.JWERegistry(algorithms=RECEIVE)
 _registry.max_ciphertext_length = 64 * 1024 * 1024  # papers and linkage rows; what is larger goes as a blob
@@ -43,7 +48,10 @@ class Verbs:
             return self._store.add(name, use)
 
     def sign(self, key: str, data: str) -> str:
-        return base64.b64encode(self._store.signing_key(key).sign(base64.b64decode(data))).decode()
+        content = base64.b64decode(data)
+        if key != SITE_KEY and _typ(content) != "ansim-document":  # members sign documents and nothing else
+            raise Problem("not-a-document", N_("The key {key} signs documents only."), key=key)
+        return base64.b64encode(self._store.signing_key(key).sign(content)).decode()
 
     def decrypt(self, key: str, token: str) -> str:
         found = jwe.decrypt_compact(token, self._store.private(key), registry=_registry)
@@ -85,6 +93,15 @@ class Verbs:
             self._store.destroy(f"{project}.link")
 
 
+def _typ(content: bytes) -> str:
+    """The typ that a JWS signing input names in its header; empty for anything else."""
+    head, dot, _body = content.partition(b".")
+    try:
+        return str(json.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)))["typ"]) if dot else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def _key(jwk: dict):
     from joserfc.jwk import OKPKey
 
@@ -102,7 +119,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         if _peer_uid(self.connection) not in {0, os.getuid()}:
             return
-        for line in self.rfile:
+        while (line := self.rfile.readline(MAX_REQUEST)).endswith(b"\n"):
             self.wfile.write(json.dumps(self._answer(line)).encode() + b"\n")
 
     def _answer(self, line: bytes) -> dict:
@@ -128,6 +145,8 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 def serve(folder: Path, passphrase: bytes) -> None:
     """Serve the keys in FOLDER/keys on FOLDER/keeper.sock until standard input closes (its parent is gone)."""
+    _close_to_others()
+    held = fitness.lock(folder, "keeper.lock", seconds=10)  # one that a killed site left behind ends by itself soon
     store = Keystore(folder / "keys", passphrase)
     os.chdir(folder)  # a relative path: Unix socket names are limited to 107 bytes
     Path("keeper.sock").unlink(missing_ok=True)
@@ -139,3 +158,10 @@ def serve(folder: Path, passphrase: bytes) -> None:
     print("ready", flush=True)
     sys.stdin.buffer.read()
     server.shutdown()
+    held.close()
+
+
+def _close_to_others() -> None:
+    """No core dump, and no debugger of the same user reads the opened keys out of memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE

@@ -2,27 +2,39 @@
 
 A job is queued in the transaction of the act that causes it, under a key that makes queueing twice harmless. A worker
 leases it, so that a killed worker's job is taken up again when the lease ends, and finishes it in one transaction
-together with its effect. A job whose lease keeps running out, or that fails for good, ends on the dead-letter page.
+together with its effect. Whoever lost its lease (the machine slept, say) finds its token gone and its effect undone.
+A job that keeps failing, or that a rule refuses, ends on the dead-letter page.
+
+Jobs of one *lane* run one after another in the order they were queued: messages to one receiver, messages of one
+sender. A message that keeps failing steps out of its lane after some tries, so that it holds nobody else up.
 """
 
+import hashlib
 import logging
+import secrets
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
-from ansim.errors import Problem
+from ansim.errors import N_, Problem
+from ansim.sites.config import site
+from ansim.sites.fitness import Unfit
 from ansim.sites.store.models import Job
 
 log = logging.getLogger("ansim.jobs")
 
 LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 12
+PATIENT_ATTEMPTS = 3  # a failing message holds up its lane for these tries (some 7 s), then steps aside
+UNFIT_SECONDS = 2.0
 wake = threading.Event()
 _kinds: dict[str, tuple[Callable, Callable | None]] = {}
+_failed: list[Callable[[Job, str], None]] = []
 
 
 class Later(Exception):
@@ -31,6 +43,10 @@ class Later(Exception):
     def __init__(self, seconds: float, reason: str, *, counts: bool = True):
         super().__init__(reason)
         self.seconds, self.counts = seconds, counts
+
+
+class LostLease(Exception):
+    """Somebody else has taken the job up meanwhile: this run's effects are undone."""
 
 
 def job(kind: str, *, finish: Callable[[dict, Any], None] | None = None) -> Callable:
@@ -47,11 +63,31 @@ def job(kind: str, *, finish: Callable[[dict, Any], None] | None = None) -> Call
     return declare
 
 
-def queue(kind: str, key: str, payload: dict, *, after: float = 0) -> None:
+def when_dead(function: Callable[[Job, str], None]) -> Callable:
+    """Declare what else happens, in the same transaction, when a job ends dead: function(job, reason)."""
+    _failed.append(function)
+    return function
+
+
+def queue(kind: str, key: str, payload: dict, *, after: float = 0, lane: str = "") -> None:
     """Queue a job unless one of this key was ever queued; it starts when the surrounding transaction commits."""
     Job.objects.get_or_create(
-        key=f"{kind}:{key}"[:200], defaults={"kind": kind, "payload": payload, "due": time.time() + after}
+        key=_short(f"{kind}:{key}"),
+        defaults={"kind": kind, "payload": payload, "due": time.time() + after, "lane": lane[:200]},
     )
+    transaction.on_commit(wake.set)
+
+
+def _short(key: str) -> str:
+    """Keys too long for their column keep apart by their hash."""
+    return key if len(key) <= 200 else f"{key[:135]}#{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def again(job_id: int) -> None:
+    """Take a dead job up once more, after somebody has mended its cause."""
+    changed = Job.objects.filter(id=job_id, state="dead").update(state="queued", due=time.time(), attempts=0)
+    if not changed:
+        raise Problem("no-dead-job", N_("This job did not fail."))
     transaction.on_commit(wake.set)
 
 
@@ -59,47 +95,67 @@ def progress(job_id: int, text: str) -> None:
     Job.objects.filter(id=job_id).update(progress=text[:200])
 
 
+def _due(kinds: list[str] | None, moment: float) -> Any:
+    earlier = Job.objects.filter(lane=OuterRef("lane"), id__lt=OuterRef("id"), state__in=("queued", "leased"))
+    due = Job.objects.filter(
+        Q(state="queued") | Q(state="leased", lease__lte=moment), Q(lane="") | ~Exists(earlier), due__lte=moment
+    )
+    return due if kinds is None else due.filter(kind__in=kinds)
+
+
 def take(kinds: list[str] | None = None) -> Job | None:
-    """Lease the next due job, oldest first."""
+    """Lease the next due job, oldest first, that no earlier one of its lane holds up."""
     moment = time.time()
-    due = Job.objects.filter(Q(state="queued", due__lte=moment) | Q(state="leased", lease__lte=moment))
-    if kinds is not None:
-        due = due.filter(kind__in=kinds)
-    if not due.exists():  # a plain read: idle workers take no write lock
+    if not _due(kinds, moment).exists():  # an idle site takes no write lock
         return None
     with transaction.atomic():
-        found = due.select_for_update(skip_locked=True).order_by("due", "id").first()
+        found = _due(kinds, moment).select_for_update(skip_locked=True, of=("self",)).order_by("due", "id").first()
         if found is None:
             return None
         found.state, found.lease, found.attempts = "leased", moment + LEASE_SECONDS, found.attempts + 1
-        found.save(update_fields=["state", "lease", "attempts"])
+        found.token = secrets.token_hex(8)
+        found.save(update_fields=["state", "lease", "attempts", "token"])
     return found
 
 
 def run(task: Job) -> None:
     """Run one leased job and write down how it ended."""
     stop = threading.Event()
-    threading.Thread(target=_keep_lease, args=(task.id, stop), daemon=True).start()
+    threading.Thread(target=_keep_lease, args=(task, stop), daemon=True).start()
     try:
         function, finish = _kinds[task.kind]
         if finish is None:
             with transaction.atomic():
+                _own(task)
                 function(task.payload)
                 _done(task)
         else:
             result = function(task.payload)
             with transaction.atomic():
+                _own(task)
                 finish(task.payload, result)
                 _done(task)
+    except LostLease:
+        log.warning("job %s %s was taken up by another worker", task.kind, task.id)
     except Later as later:
         _retry(task, later.seconds, str(later), counts=later.counts)
+    except Unfit as problem:  # the site is at fault, not the job
+        _retry(task, UNFIT_SECONDS, str(problem), counts=False)
     except Problem as problem:  # a rule refused: trying again would refuse again
         _end(task, "dead", str(problem))
     except Exception as error:
-        log.exception("job %s %s failed", task.kind, task.id)
-        _retry(task, min(60.0, 0.5 * 2**task.attempts), f"{type(error).__name__}: {error}"[:500])
+        reason = describe(error)
+        log.error("job %s %s failed: %s", task.kind, task.id, reason, exc_info=error if site().demo else None)
+        _retry(task, min(60.0, 0.5 * 2**task.attempts), reason)
     finally:
         stop.set()
+
+
+def describe(error: Exception) -> str:
+    """What failed and where. The message itself may carry a person's data, so only a demo site writes it down."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{f': {error}' if site().demo else ''}{place}"[:500]
 
 
 def release_leases() -> None:
@@ -107,12 +163,24 @@ def release_leases() -> None:
     Job.objects.filter(state="leased").update(state="queued", lease=0)
 
 
-def _keep_lease(job_id: int, stop: threading.Event) -> None:
-    from django.db import connection
+def _mine(task: Job) -> Any:
+    return Job.objects.filter(id=task.id, state="leased", token=task.token)
 
-    while not stop.wait(LEASE_SECONDS / 3):
-        Job.objects.filter(id=job_id, state="leased").update(lease=time.time() + LEASE_SECONDS)
-    connection.close()
+
+def _own(task: Job) -> None:
+    """Hold the job's row to the transaction's end; the lease must still be ours."""
+    if not _mine(task).select_for_update().exists():
+        raise LostLease
+
+
+def _keep_lease(task: Job, stop: threading.Event) -> None:
+    try:
+        while not stop.wait(LEASE_SECONDS / 3):
+            _mine(task).update(lease=time.time() + LEASE_SECONDS)
+    except Exception as error:  # a busy database: the next renewal may do; the token guards the effect
+        log.warning("the lease of job %s was not renewed: %s", task.id, type(error).__name__)
+    finally:
+        connection.close()
 
 
 FORGET = {"send", "receive"}  # envelopes: (sender, jti) is remembered elsewhere
@@ -130,9 +198,13 @@ def _retry(task: Job, seconds: float, reason: str, *, counts: bool = True) -> No
         _end(task, "dead", reason)
         return
     attempts = task.attempts if counts else task.attempts - 1
-    Job.objects.filter(id=task.id).update(state="queued", due=time.time() + seconds, error=reason, attempts=attempts)
+    aside = {"lane": ""} if attempts >= PATIENT_ATTEMPTS else {}
+    _mine(task).update(state="queued", due=time.time() + seconds, error=reason, attempts=attempts, **aside)
 
 
 def _end(task: Job, state: str, reason: str) -> None:
-    log.warning("job %s ended %s: %s", task.kind, state, reason)
-    Job.objects.filter(id=task.id).update(state=state, error=reason)
+    log.warning("job %s %s ended %s%s", task.kind, task.id, state, f": {reason}" if site().demo else "")
+    with transaction.atomic():
+        if _mine(task).update(state=state, error=reason):
+            for function in _failed:
+                function(task, reason)

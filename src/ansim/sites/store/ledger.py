@@ -15,13 +15,14 @@ from ansim.documents import canonical, digest
 from ansim.errors import N_, Problem
 from ansim.governance.ledger import entry, tree
 from ansim.sites import clock
+from ansim.sites.fitness import Unfit
 from ansim.sites.store.models import Document, Event, LedgerHead, Record
 
 
 def append(stream: str, events: Iterable[tuple[str, dict]], *, actor: str) -> int:
     """Append (type, data) events to a stream; gives the stream's new version.
 
-    Raises Problem if the clock stands behind the last entry: then something is wrong, and the site acts no more.
+    Raises Unfit if the clock stands behind the last entry: then something is wrong, and the site acts no more.
     """
     at = clock.iso(clock.now())
     with transaction.atomic():
@@ -29,7 +30,7 @@ def append(stream: str, events: Iterable[tuple[str, dict]], *, actor: str) -> in
         head = LedgerHead.objects.select_for_update().get(id=1)
         last = Event.objects.filter(seq=head.size - 1).values_list("at", flat=True).first()
         if last and at < last:
-            raise Problem(
+            raise Unfit(
                 "clock-behind",
                 N_("The clock says {now}, but the ledger's last entry is of {last}."),
                 now=at,

@@ -101,11 +101,16 @@ class Job(models.Model):
     attempts = models.IntegerField(default=0)
     due = models.FloatField(default=0)  # real seconds, not the demo clock: retries follow the machine
     lease = models.FloatField(default=0)
+    token = models.CharField(max_length=16, default="")  # of the lease: who has lost it changes nothing any more
+    lane = models.CharField(max_length=200, default="")  # jobs of one lane run one after another
     error = models.TextField(default="")
     progress = models.CharField(max_length=200, default="")
 
     class Meta:
-        indexes = (models.Index(fields=["state", "due"]),)
+        indexes = (
+            models.Index(fields=["state", "due"]),
+            models.Index(fields=["lane", "state"], name="store_job_lane_state_idx"),
+        )
 
 
 class Seen(models.Model):

@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from django.db import connection
 
+from ansim.errors import Problem
 from ansim.sites.config import site
 from ansim.sites.store import jobs
 
 log = logging.getLogger("ansim.worker")
+MAX_PAUSE = 10.0  # seconds between tries of a beat that keeps failing
 _beats: list[tuple[str, Callable[[], float], Callable[[], None]]] = []
 
 
@@ -28,28 +30,39 @@ def _work(stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             task = jobs.take()
-        except Exception:
-            log.exception("no job could be taken")
+            if task is not None:
+                jobs.wake.set()  # there may be more: let the other threads look
+                jobs.run(task)
+        except Exception as error:  # a job's own failure is written down by `run`; here the database itself failed
+            log.error("the job thread goes on after: %s", jobs.describe(error))
+            connection.close()
             stop.wait(1)
             continue
         if task is None:
             jobs.wake.wait(0.25)  # due retries are looked for four times a second; new work wakes at once
             jobs.wake.clear()
-            continue
-        jobs.wake.set()  # there may be more: let the other threads look
-        jobs.run(task)
     connection.close()
 
 
 def _beat(name: str, seconds: Callable[[], float], function: Callable[[], None], stop: threading.Event) -> None:
+    failures = 0
     while not stop.is_set():
         started = time.monotonic()
         try:
             function()
+            failures = 0
         except Exception as error:
-            log.warning("%s: %s", name, error)
-        stop.wait(max(0.05, seconds() - (time.monotonic() - started)))
+            failures += 1
+            if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th, ... in a row: a fault fills no disk with lines
+                log.warning("%s failed %s times in a row: %s", name, failures, _reason(error))
+            connection.close()
+        pause = max(0.05, seconds() - (time.monotonic() - started))
+        stop.wait(max(pause, min(MAX_PAUSE, 0.25 * 2 ** min(failures, 8))) if failures else pause)
     connection.close()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Problem) else jobs.describe(error)
 
 
 def start(stop: threading.Event) -> list[threading.Thread]:

@@ -1,0 +1,42 @@
+"""Whether the site itself can act.
+
+A rule's refusal is a `Problem`: it ends what was asked. `Unfit` is another thing: the site's key process is gone, or
+its clock stands behind its own ledger. Then nothing is refused and nothing is lost: jobs and messages wait, acts answer
+503, until somebody has put the site right.
+"""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+from ansim.errors import N_, Problem
+
+
+class Unfit(Problem):
+    """The site cannot act now; what was asked is tried again or asked again, never refused for good."""
+
+
+def lock(folder: Path, name: str, seconds: float = 0.0) -> IO[str]:
+    """Hold FOLDER/NAME for this process until it ends, however it ends; refused while another holds it."""
+    stream = (folder / name).open("a+")
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                stream.close()
+                raise Problem(
+                    "runs-already",
+                    N_("The site in {folder} runs already."),
+                    folder=str(folder),
+                    remedy=N_("Stop the other one first."),
+                ) from None
+            time.sleep(0.05)
+    stream.truncate(0)
+    stream.write(f"{os.getpid()}\n")
+    stream.flush()
+    return stream
