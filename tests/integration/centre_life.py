@@ -165,8 +165,15 @@ def main() -> None:
         prepare(NATION.site("centre-1"))
         life()
     finally:
+        shutil.rmtree(packages_place(), ignore_errors=True)
         keeper.stdin.close()
         keeper.wait(5)
+
+
+def packages_place() -> Path:
+    from ansim.sites.centre import packages
+
+    return packages.place()
 
 
 def refused(code: str, call, *arguments, **named) -> None:
@@ -234,10 +241,14 @@ def life() -> None:
     imports.transport = lambda: Courier(outgoing)
     refused("not-a-holder", hear, "extract.send", "hospital-a", messages["hospital-b"])
     refused("not-a-holder", hear, "extract.send", "hospital-b", messages["public-body"])
+    hear("extract.send", "hospital-b", {**messages["hospital-b"], "manifest": messages["public-body"]["manifest"]})
+    work()
+    assert workspaces.get(KEY)["extracts"]["hospital-b"]["status"] == "refused"  # not what was announced
+    Job.objects.filter(kind="import").delete()  # the same blob again: sent anew it would be another
     for holder, message in messages.items():
         hear("extract.send", holder, message)
-    refused("received-already", hear, "extract.send", "hospital-b", messages["hospital-b"])
     work()
+    refused("received-already", hear, "extract.send", "hospital-b", messages["hospital-b"])
     assert workspaces.get(KEY)["status"] == "waiting"  # the pairs are missing
     both = sorted(set(serials["hospital-b"]) & set(serials["public-body"]))
     pairs = [["hospital-b", serials["hospital-b"][one], "public-body", serials["public-body"][one]] for one in both]

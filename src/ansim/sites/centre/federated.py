@@ -48,12 +48,12 @@ def _on_start(message: post.Message) -> None:
     job = message.payload["job"]
     document = documents.kind(job["document"], "job/1")
     run = documents.digest(document)
-    reasons = refusals(job, message.sender)
-    if not reasons:
-        try:
+    try:
+        reasons = refusals(job, message.sender)
+        if not reasons:
             _checked_spec(document)
-        except Problem as problem:
-            reasons = [problem]
+    except Problem as problem:
+        reasons = [problem]
     if reasons:
         ledger.note(
             f"federated:{run}",

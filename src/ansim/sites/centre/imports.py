@@ -36,7 +36,7 @@ def _on_extract(message: post.Message) -> None:
     if given["version"] != terms["version"]:
         raise Problem("version-superseded", N_("The extract was made under another version of the agreement."))
     space = workspaces.get(key)
-    if message.sender in space["extracts"]:
+    if space["extracts"].get(message.sender, {}).get("status", "refused") not in ("refused", "arriving"):
         raise Problem("received-already", N_("An extract of {sender} is here already."), sender=message.sender)
     manifest = kind(given["manifest"], "manifest/1")
     facts = {
@@ -61,6 +61,14 @@ def _on_extract(message: post.Message) -> None:
 
 def _import(payload: dict) -> dict:
     """Fetch, decrypt, unpack, verify; nothing is in its place before all of it is right."""
+    try:
+        return _fetched(payload)
+    except Problem as problem:
+        workspaces.wipe(workspaces.folder(payload["agreement"], f".import-{payload['holder']}"))
+        return {"problem": str(problem), "code": problem.code}
+
+
+def _fetched(payload: dict) -> dict:
     given, key, holder = payload["given"], payload["agreement"], payload["holder"]
     place = workspaces.folder(key, "received", holder)
     if place.exists():
@@ -119,7 +127,16 @@ def _facts(place: Path) -> dict:
 
 def _imported(payload: dict, facts: dict) -> None:
     key, holder, given = payload["agreement"], payload["holder"], payload["given"]
-    space, manifest = workspaces.get(key), facts["manifest"]
+    space = workspaces.get(key)
+    Job.objects.filter(kind="import", payload__holder=holder, payload__agreement=key).update(
+        payload={}
+    )  # holds the key
+    if "problem" in facts:
+        entry = {**space["extracts"][holder], "status": "refused", "message": facts["problem"]}
+        note = {"code": facts["code"], "message": facts["problem"]}
+        workspaces.change(key, "extract.refused", holder, note, extracts={**space["extracts"], holder: entry})
+        return
+    manifest = facts["manifest"]
     decisions = [
         str(each.get("by", each) if isinstance(each, dict) else each)[:100] for each in given.get("decisions") or []
     ]
@@ -144,9 +161,6 @@ def _imported(payload: dict, facts: dict) -> None:
         {"extract": entry["extract"], "plan": manifest["plan"], "people": manifest["people"]},
         extracts={**space["extracts"], holder: entry},
     )
-    Job.objects.filter(kind="import", payload__holder=holder, payload__agreement=key).update(
-        payload={}
-    )  # holds the key
     prepare_if_ready(key)
 
 
@@ -190,27 +204,31 @@ def groups_of(pairs: Iterable[list], holders: set[str]) -> list[dict[str, str]]:
     return list({id(group): group for group in found.values()}.values())
 
 
-def prepare_if_ready(key: str) -> None:
-    """When everything that the agreement foresees is here, put the data together."""
+def ready(key: str) -> list[str]:
+    """Holders whose extracts can be put into the room: linked ones only together and with their pairs."""
     terms, space = agreements.terms(key), workspaces.get(key)
-    here = [
-        holder for holder in workspaces.expected(terms) if space["extracts"].get(holder, {}).get("status") == "received"
-    ]
-    if here == workspaces.expected(terms) and (space["pairs"] or not terms["linkage"]):
-        prepare(key, "system")
+    here = {holder for holder, entry in space["extracts"].items() if entry["status"] == "received"}
+    linked = set(terms["linkage"]["holders"]) if terms["linkage"] else set()
+    return sorted(here if linked <= here and space["pairs"] else here - linked)
 
 
-def prepare(key: str, actor: str) -> None:
-    """Put together what is here and not yet in the room."""
-    space = workspaces.get(key)
-    waiting = sorted(holder for holder, entry in space["extracts"].items() if entry["status"] == "received")
-    if not waiting:
-        raise Problem("nothing-there", N_("No extract waits to be put into the room."))
-    ledger.note(f"workspace:{key}", "data.preparing", actor=actor, holders=waiting)
-    jobs.queue("link", f"{key}:{','.join(waiting)}", {"agreement": key, "holders": waiting})
+def prepare_if_ready(key: str) -> None:
+    """An unlinked extract goes into the room when it is here, linked ones when all of them and the pairs are."""
+    holders = ready(key)
+    if holders:
+        ledger.note(f"workspace:{key}", "data.preparing", holders=holders)
+        jobs.queue("link", f"{key}:{','.join(holders)}", {"agreement": key, "holders": holders})
 
 
 def _link(payload: dict) -> dict[str, Any]:
+    """Put the data together; what speaks against it goes on the record."""
+    try:
+        return _put_together(payload)
+    except Problem as problem:
+        return {"problem": str(problem), "code": problem.code}
+
+
+def _put_together(payload: dict) -> dict[str, Any]:
     """Each waiting extract as a part of its own, and the linked holders' extracts re-keyed as one part."""
     key = payload["agreement"]
     terms = agreements.require_in_force(key)
@@ -236,6 +254,9 @@ def _risk_policy() -> dict:
 def _linked(payload: dict, made: dict) -> None:
     """Serials, pairs and the pseudonyms of before are deleted in the act that puts the parts on the record."""
     key, space = payload["agreement"], workspaces.get(payload["agreement"])
+    if "problem" in made:
+        workspaces.change(key, "data.refused", "system", dict(made), message=made["problem"])
+        return
     parts, linkage = dict(space["parts"]), space["linkage"]
     extracts = {holder: {**entry} for holder, entry in space["extracts"].items()}
     for name, part in made.items():

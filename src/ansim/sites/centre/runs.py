@@ -21,6 +21,7 @@ from ansim.sites.store.models import Record
 
 MOST_SCRIPT = 200_000
 _cancels: dict[str, threading.Event] = {}
+_room = threading.Semaphore(max(1, site().workers - 1))  # one worker is always left for messages
 
 
 def get(key: str, name: str) -> dict:
@@ -100,11 +101,14 @@ def _run(payload: dict) -> dict[str, Any]:
     limits = Limits(wall=float(site().options.get("run_seconds", 300)))
     job = SandboxJob(work / "code", workspaces.room(key), work / "out", packages=packages.folder(), limits=limits)
     stop = _cancels.setdefault(name, threading.Event())
+    if not _room.acquire(blocking=False):
+        raise jobs.Later(0.5, "another script is running", counts=False)
     try:
         found = run(job, stop)
     except Problem as problem:
         return {"status": "failed", "stderr": str(problem)}
     finally:
+        _room.release()
         _cancels.pop(name, None)
     shutil.rmtree(final, ignore_errors=True)
     (work / "out").rename(final)

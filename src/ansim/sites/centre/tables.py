@@ -70,13 +70,15 @@ def compare(content: bytes, file: str, released: Released) -> Iterator[dict]:
     seen: set[tuple[str, ...]] = set()
     for number, row in enumerate(rows, start=2):
         rest = [name for name in row if name not in dimensions]
-        if len(rest) != 1 or any(name not in row for name in dimensions):
+        known = {number_column(released.spec), "n", "people", "count", "value"}
+        if len(rest) != 1 or rest[0] not in known or any(name not in row for name in dimensions):
             yield _finding(
                 file,
                 "columns",
                 "",
-                N_("A table of this specification has the columns {names} and one for the number."),
+                N_("A table of this specification has the columns {names} and one for the number, called {number}."),
                 names=", ".join(dimensions) or "-",
+                number=number_column(released.spec),
             )
             return
         key, shown = tuple(_plain(row[name]) for name in dimensions), _plain(row[rest[0]])
@@ -117,6 +119,8 @@ def _rows(content: bytes, file: str) -> Iterator[dict[str, Any]]:
     ):
         if None in row or None in row.values():
             raise ValueError("the rows differ in length")
+        if any(name != name.strip() or value != value.strip() for name, value in row.items()):
+            raise ValueError("a cell begins or ends with blanks")  # room for what nobody sees
         yield row
 
 
@@ -134,6 +138,6 @@ def _plain(value: Any) -> str:
     if text.lower() in BLANK:
         return ""
     head, point, tail = text.partition(".")
-    if point and tail and not tail.strip("0") and head.lstrip("+-").isdigit():
+    if point and tail == "0" and head.lstrip("+-").isdigit():
         return head
     return text

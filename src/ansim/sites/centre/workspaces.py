@@ -1,6 +1,6 @@
 """A workspace: what one agreement has at this centre, from the first extract to its destruction.
 
-    waiting -> held -> open -> closed
+    waiting -> held -> open -> closed        (federated: no data will come, only analyses at the holders)
 
 The record is projected from notes on the ledger's stream `workspace:<agreement>`; the files lie in FOLDER/workspaces.
 `parts` are what researchers may read: `linked`, or a holder's extract by itself; each was admitted or waits for it.
@@ -71,6 +71,8 @@ def opened(key: str, terms: dict, paper: str) -> None:
         "user": terms["user"]["id"],
         "paper": paper,
     }
+    if data["status"] in ("waiting", "federated"):
+        data["status"] = "waiting" if {"centre", "extract"} & set(terms["modes"]) else "federated"
     data["since"] = data["since"] or clock.iso(clock.now())
     ledger.note(f"workspace:{key}", "workspace.made", actor=terms["user"]["id"], version=terms["version"])
     put(data)

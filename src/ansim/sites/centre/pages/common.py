@@ -16,6 +16,7 @@ from ansim.sites.web.parts import Link, Tag
 STAFF = ("room", "checker", "exporter", "auditor")
 SPACES = {
     "waiting": Tag(_("Waiting for data"), "info"),
+    "federated": Tag(_("Federated analyses only"), "success"),
     "held": Tag(_("Held for the export review"), "warning"),
     "open": Tag(_("Open"), "success"),
     "refused": Tag(_("Refused in the export review"), "danger"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.sites import people
-from ansim.sites.centre import agreements, exports, federated, imports, outputs, runs, workspaces
+from ansim.sites.centre import agreements, exports, federated, outputs, runs, workspaces
 from ansim.sites.centre.pages import common
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, page
 from ansim.sites.store import ledger
@@ -75,6 +75,8 @@ def detail(request: HttpRequest, key: str) -> Page:
     space, terms, _member = common.visit(request, key, "workspace")
     roles = people.roles(request.user)
     sections = [Section(_("What is here"), [_facts(space, terms), *_extracts(space)])]
+    if space.get("message") and space["status"] == "waiting" and common.is_staff(request):
+        sections.insert(0, Section("", [Notice(space["message"], "danger")]))
     if space["linkage"]:
         sections.append(Section(_("Linkage"), _linkage(space)))
     if space["status"] == "held" and "exporter" in roles:
@@ -171,6 +173,7 @@ def _extracts(space: dict) -> list[Any]:
     words = {
         "arriving": Tag(_("Arriving"), "info"),
         "received": Tag(_("Received and verified"), "info"),
+        "refused": Tag(_("Refused"), "danger"),
         "in the room": Tag(_("In the room"), "success"),
     }
     rows = [
@@ -355,14 +358,6 @@ def admit(request: HttpRequest, key: str) -> Done:
     return Done(f"/workspaces/{key}/", _("The export review is on record."), {"status": space["status"]})
 
 
-@act("room")
-def prepare(request: HttpRequest, key: str) -> Done:
-    """Put into the room what is here, without waiting for the rest."""
-    agreements.require_in_force(key)
-    imports.prepare(key, request.user.get_username())
-    return Done(f"/workspaces/{key}/", _("The data are being prepared."))
-
-
 @page(*EVERYBODY)
 def certificate(request: HttpRequest, key: str) -> HttpResponse:
     """For anyone who could see the workspace: the certificate stays when access ends."""
@@ -387,7 +382,6 @@ urlpatterns = [
     path("workspaces/", listing),
     path("workspaces/<slug:key>/", detail),
     path("workspaces/<slug:key>/admit/", admit),
-    path("workspaces/<slug:key>/prepare/", prepare),
     path("workspaces/<slug:key>/certificate.pdf", certificate),
     path("workspaces/<slug:key>/agreement.pdf", agreement),
 ]
