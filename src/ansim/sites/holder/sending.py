@@ -1,4 +1,4 @@
-"""An extract leaves: packed, sent with its match keys, then deleted here. The grant is asked once more before it goes."""
+"""An extract leaves: packed, sent with its match keys, then deleted here. Once more the grant is asked before."""
 
 from django.db import transaction
 
