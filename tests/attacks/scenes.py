@@ -78,7 +78,7 @@ DIRECTORY = notices.Directory(directory_document())
 def member_list(
     issued: datetime = NOW - timedelta(days=1), members: tuple[str, ...] = ("ann", "bob"), seq: int = 3
 ) -> dict:
-    keys = {"ann": public(ANN), "bob": world.key("E")}
+    keys = {"ann": public(ANN), "bob": {**world.key("E"), "kid": "bob"}}
     return {
         "ansim": "members/1",
         "org": "company",

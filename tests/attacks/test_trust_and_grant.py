@@ -118,6 +118,14 @@ def flood() -> bool:
     return answered > policy.feasibility_per_requester
 
 
+def flood_under_many_names() -> bool:
+    """Each question in the name of another invented person of another invented company."""
+    policy = Policy()
+    budget = Budget(policy)
+    names = range(3 * policy.feasibility_per_day)
+    return sum(budget.spend(f"p{name}", f"o{name}", NOW) for name in names) > policy.feasibility_per_day
+
+
 def another_area() -> bool:
     return scene(areas=["sinusitis"]).bend(area="cardiovascular").granted()
 
@@ -203,11 +211,13 @@ ATTACKS = [
     Attack("stolen hub withholds a removal", "stale member lists are refused", withhold_a_removal,
            lambda: off(grant, "stale", lambda *a: [])),
     Attack("stolen hub brings an old member list back", "numbers of notices only rise", bring_back_an_old_list,
-           lambda: off(notices, "name_of", lambda document: _without_number(document))),
+           lambda: off(notices, "newer", lambda seq, current: True)),
     Attack("stolen hub alters a dataset page", "description signed by its holder", alter_a_dataset,
            lambda: off(signed, "open_compact", lambda token, jwk: ({"typ": "ansim-document", "kid": jwk["kid"]}, b""))),
     Attack("stolen hub floods feasibility", "budget a requester and day at the holder", flood,
            lambda: off(Budget, "left", lambda *a: 1)),
+    Attack("stolen hub floods feasibility under invented names", "budget a day for everybody at the holder",
+           flood_under_many_names, lambda: off(Budget, "left", lambda *a: 1)),
     Attack("a request under another area of research", "area within the agreed ones", another_area,
            lambda: check_off("area")),
     Attack("a variable out of scope", "query within the agreed one", more_variables, lambda: check_off("query")),
@@ -223,16 +233,6 @@ ATTACKS = [
            lambda: check_off("clock")),
 ]
 # fmt: on
-
-
-class _Newest(int):
-    def __le__(self, other):  # the comparison that the defence makes, answered wrongly
-        return False
-
-
-def _without_number(document):
-    document["seq"] = _Newest(document["seq"])
-    return "members:company"
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.what)

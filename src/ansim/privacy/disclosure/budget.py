@@ -1,7 +1,9 @@
 """How many feasibility answers a requester may have in a day, so that neither noise nor a node is worn down.
 
 Each requester has a reserved share that no colleague can use up; beyond it an organisation's members share one pool.
-So one user can exhaust the pool, never another's reserve. Days are those of the timezone of `now`.
+So one user can exhaust the pool, never another's reserve. Above both stands what the node answers to everybody in a
+day: requesters are named by the hub that carries the question, so a stolen hub could invent as many as it likes. Days
+are those of the timezone of `now`.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +30,9 @@ class Budget:
             if (when, whose) == (day, organisation)
         )
         pool = max(0, policy.feasibility_per_organisation - pooled)
-        return min(policy.feasibility_per_requester - own, max(0, reserve - own) + pool)
+        everybody = sum(count for (when, _, _), count in self.used.items() if when == day)
+        whole = policy.feasibility_per_day - everybody
+        return min(policy.feasibility_per_requester - own, max(0, reserve - own) + pool, whole)
 
     def spend(self, requester: str, organisation: str, now: datetime) -> bool:
         """Take one answer; False if none is left. Refused questions cost nothing."""

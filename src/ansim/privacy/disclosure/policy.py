@@ -25,6 +25,7 @@ _BOUNDS: dict[str, tuple[int, int, Any]] = {
     "feasibility_per_requester": (0, 1_000_000, min),
     "feasibility_reserved": (0, 1_000_000, min),
     "feasibility_per_organisation": (0, 1_000_000, min),
+    "feasibility_per_day": (0, 1_000_000, min),
     "max_cells": (1, 100_000, min),
     "max_file_bytes": (1, 10**12, min),
     "max_file_rows": (1, 10**9, min),
@@ -53,6 +54,7 @@ class Policy:
     feasibility_per_requester: int = 50  # answers a day
     feasibility_reserved: int = 20  # of them, what colleagues cannot use up
     feasibility_per_organisation: int = 200  # answers a day, beyond the reserved ones
+    feasibility_per_day: int = 1000  # answers a day to everybody: names are the hub's word, this number is not
     max_cells: int = 2000  # of one table, margins included
     max_file_bytes: int = 16 * 1024 * 1024
     max_file_rows: int = 5000

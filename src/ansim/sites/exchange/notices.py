@@ -57,7 +57,7 @@ def accept(
             raise Problem("no-directory", N_("The site directory has not arrived yet."))
         document = signed.open_document(notice, directory.keys(document["org"], now))
     _check(name, document, now)
-    if document["seq"] <= current_seq:
+    if not newer(document["seq"], current_seq):
         raise Problem(
             "old-notice",
             N_("Notice {name} number {seq} is not newer than {current}."),
@@ -68,11 +68,16 @@ def accept(
     return name, document
 
 
+def newer(seq: int, current: int) -> bool:
+    """Numbers only rise: an old notice, rightly signed, is not taken again."""
+    return seq > current
+
+
 def _check(name: str, document: dict, now: datetime) -> None:
     """A notice is believed for long and by everybody: a signed but misshapen one must not stop those who read it."""
     try:
         issued, expires = (datetime.fromisoformat(document[key]) for key in ("issued", "expires"))
-        fit = type(document["seq"]) is int and 0 < document["seq"] < 2**53 and issued < expires
+        fit = isinstance(document["seq"], int) and 0 < int(document["seq"]) < 2**53 and issued < expires
         fit = fit and issued <= now + AHEAD
         if name == "directory":
             fit = fit and all(map(_is_site, document["sites"])) and isinstance(document.get("revoked", []), list)
