@@ -1,0 +1,311 @@
+"""Jobs, extracts, linkage keys and federated rounds at a real holder site; run by test_back_rooms.py with a folder."""
+
+import io
+import json
+import re
+import secrets
+import sys
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import back_rooms
+import duckdb
+import pyarrow.parquet as pq
+from back_rooms import KEY, REQUEST, World, deliver, refused, work, world
+
+from ansim.documents import digest
+from ansim.sites.exchange import signed
+
+HERE = World(Path(sys.argv[1]), "hospital-a")
+TERMS = HERE.terms()
+PEOPLE = 600
+
+
+def data() -> None:
+    """The holder's CDM and its identity register; person ids as hospitals have them."""
+    source, place = world.cdm(PEOPLE), HERE.folder / "cdm.duckdb"
+    with duckdb.connect(str(place)) as con:
+        for table in ("person", "condition_occurrence", "measurement", "concept", "concept_ancestor"):
+            con.register("given", source.sql(f"SELECT * FROM {table}").to_arrow_table())
+            con.execute(f"CREATE TABLE {table} AS SELECT * FROM given")
+            if table in ("person", "condition_occurrence", "measurement"):
+                con.execute(f"UPDATE {table} SET person_id = person_id + 884400000")
+            con.unregister("given")
+    with duckdb.connect(str(HERE.folder / "identity.duckdb")) as con:
+        con.execute(
+            """CREATE TABLE identity AS SELECT 884400000 + i AS person_id, '김하늘' || chr(44032 + i::INT) AS name,
+            DATE '1950-01-01' + i::INT AS birth_date, 'F' AS sex, '0105555' || (1000 + i) AS phone,
+            '500101-2000000' AS resident_number FROM range(1, 601) t(i)"""
+        )
+
+
+def job(mode: str = "extract", member: str = "researcher@company-x", key: str = "", **changes) -> dict:
+    """A job signed by a member's key (or by another's)."""
+    document = {
+        "ansim": "job/1",
+        "agreement": KEY,
+        "version": 1,
+        "terms": digest(TERMS),
+        "area": "respiratory",
+        "mode": mode,
+        "method": "extract",
+        "spec": {},
+        "query": TERMS["query"],
+        "member": member,
+        "at": datetime.now(UTC).isoformat(),
+        "nonce": secrets.token_hex(16),
+    } | changes
+    store = HERE.store("company-x")
+    name = key or member
+    return signed.sign_document(document, store.keys[name]["kid"], store.private(name).private_key.sign)
+
+
+def approved_case() -> None:
+    """A review in preparation and a board case with an IRB decision, by the aggregates' own rules."""
+    from ansim.governance import board as b
+    from ansim.governance import review as r
+    from ansim.governance.irb import ConfirmIrb, EnterIrb
+    from ansim.sites.store import ledger
+
+    def on(aggregate, *commands) -> None:
+        for command in commands:
+            ledger.execute(aggregate, REQUEST, command, actor=command.by)
+
+    on(
+        r.review,
+        r.Ask(by="company-x", request=REQUEST, applicant="company-x", title=TERMS["title"]),
+        r.Reply(by="steward", answer="yes"),
+        r.Receive(by="x", application="a" * 64, applicant="company-x", request=REQUEST, title=TERMS["title"]),
+        r.Screen(by="steward"),
+        r.SendToBoard(by="officer"),
+    )
+    board = [(f"in{number}", "internal") for number in range(3)] + [(f"out{number}", "outsider") for number in range(3)]
+    members = [{"id": who, "name": who, "org": kind, "kind": kind} for who, kind in board]
+    on(
+        b.board,
+        b.Docket(
+            by="secretary",
+            case=REQUEST,
+            application={"id": REQUEST, "digest": "a" * 64},
+            applicant_org="company-x",
+            chair="in0",
+            members=members,
+        ),
+        *[b.DeclareConflict(by=who, conflict=False) for who, _ in board],
+        b.OpenVoting(by="secretary"),
+        *[b.Vote(by=who, choice="approve") for who, _ in board],
+        b.Decide(by="in0", outcome="approved", letter="b" * 64, expires=TERMS["not_after"]),
+        EnterIrb(by="secretary", number="1", letter="c" * 64, decision="approved", expires=TERMS["not_after"]),
+        ConfirmIrb(by="officer", letter="c" * 64),
+    )
+    decide = next(step.command for step in r.review.steps.values() if step.source == ("board",))
+    on(r.review, decide(by="s", outcome="approved"), r.Negotiate(by="s", agreement=KEY), r.Prepare(by="s"))
+    ledger.record("paper", KEY, {"id": KEY, "request": REQUEST, "terms": TERMS}, status="in force")
+    ledger.record("screening", REQUEST, {"tier": {"level": "medium"}, "route": {"reviews": [{"review": "irb"}]}})
+
+
+def refusals(post) -> None:
+    """Each way of asking for what was not agreed is refused: for its own reason here, in the same words there."""
+    from ansim.sites.store.models import Record
+
+    good = job()
+    forged = {**good, "document": {**good["document"], "area": "cardiology", "nonce": secrets.token_hex(16)}}
+    later = json.loads(json.dumps(TERMS["query"]))
+    later["cohort"]["entry"]["concepts"] = [world.CHRONIC]
+    cases = {
+        "signature": job(key="researcher2@company-x"),
+        "bad-signature": forged,
+        "entry-differs": job(query=later),
+        "area-outside": job(area="oncology"),
+        "mode-outside": job(mode="export"),
+        "version-superseded": job(version=2),
+        "job-old": job(at="2020-01-01T00:00:00+00:00"),
+        "member-not-agreed": job(member="stranger@company-x", key="researcher@company-x"),
+    }
+    words = set()
+    for code, asked in cases.items():
+        if asked["document"]["mode"] != "extract":
+            refused("not-an-extract", deliver, "extract.ask", {"job": asked}, "company-x")
+            continue
+        deliver("extract.ask", {"job": asked}, "company-x")
+        [(to, told, sealed)] = post.take("job.refused")
+        assert to == "company-x"
+        assert sealed
+        assert set(told) == {"job", "reason"}
+        words.add(told["reason"])
+        held = Record.objects.get(kind="refusal", key=digest(asked["document"])).data["reasons"]
+        assert code in {reason["code"] for reason in held}, (code, held)
+    assert len(words) == 1
+    deliver("extract.ask", {"job": job()}, "hub")
+    [(to, _told, _)] = post.take("job.refused")
+    assert to == "company-x"
+    assert not Record.objects.filter(kind="extract").exists()
+
+
+def extract(post) -> None:
+    """Asked, made, reviewed by two others, stopped by a suspension, then sent without anybody's identity."""
+    from ansim.governance.agreement import Resume, Suspend, agreement
+    from ansim.sites.holder import extraction, extracts
+    from ansim.sites.store import ledger
+
+    asked = job()
+    deliver("extract.ask", {"job": asked}, "company-x")
+    key = digest(asked["document"])[:16]
+    assert extracts.get(key)["status"] == "waiting"
+    deliver("extract.ask", {"job": asked}, "company-x")
+    assert len(post.take("job.refused")) == 1  # the same job a second time
+    refused("not-now", extracts.decide, key, "reviewer1-a", adequate=True, reason="")
+    extracts.run(key, "operator-a")
+    work()
+    made = extracts.get(key)
+    assert made["status"] == "in review", made["problem"]
+    assert made["before"]["k"] < 5 <= made["after"]["k"]
+    assert made["after"]["uniques"] == 0
+    refused("roles-not-apart", extracts.decide, key, "operator-a", adequate=True, reason="")
+    assert extracts.decide(key, "reviewer1-a", adequate=True, reason="fine").status == "reviewing"
+    refused("reviewed-already", extracts.decide, key, "reviewer1-a", adequate=True, reason="")
+
+    cdm = HERE.folder / "cdm.duckdb"
+    before = cdm.read_bytes()
+    with duckdb.connect(str(cdm)) as con:
+        con.execute("DELETE FROM measurement WHERE person_id = 884400001")
+    refused("data-changed", extracts.decide, key, "reviewer2-a", adequate=True, reason="")
+    cdm.write_bytes(before)
+
+    assert extracts.decide(key, "reviewer2-a", adequate=True, reason="fine").status == "adequate"
+    ledger.execute(agreement, KEY, Suspend(by="company-x", reason="incident"), actor="company-x")
+    work()
+    assert extracts.get(key)["status"] == "stopped"
+    assert not post.take("extract.send")
+    assert not post.take("link.keys")
+    assert not extraction.folder(key).exists()
+    refused("agreement-not-in-force", extracts.run, key, "operator-a")
+    ledger.execute(agreement, KEY, Resume(by="officer", reason="settled"), actor="officer")
+    extracts.run(key, "operator-a")
+    work()  # unchanged plan, data and files: the decisions over them stand
+    sent = extracts.get(key)
+    assert sent["status"] == "sent", sent["problem"]
+    leaves(post, sent)
+    assert not extraction.folder(key).exists()
+    assert not list((HERE.folder / "extracts").iterdir())
+
+
+def leaves(post, sent: dict) -> None:
+    from ansim.sites.exchange import bulk, trust
+
+    [(to, message, sealed)] = post.take("extract.send")
+    assert (to, sealed) == ("centre-1", True)
+    assert message["version"] == 1
+    papers = [each["signed"] for each in message["decisions"]]
+    assert {paper["document"]["reviewer"] for paper in papers} == {"reviewer1-a", "reviewer2-a"}
+    own = trust.directory().keys("hospital-a", datetime.now(UTC))
+    assert all(signed.signers(paper, own) for paper in papers)
+    assert {paper["document"]["data_version"] for paper in papers} == {sent["data_version"]}
+    opened = HERE.folder / "opened.tar"
+    bulk.decrypt(HERE.folder / "outgoing" / message["blob"], message["key"], opened)
+    with tarfile.open(opened) as tar:
+        content = {member.name: tar.extractfile(member).read() for member in tar}
+    serials = pq.read_table(io.BytesIO(content["serials.parquet"])).to_pylist()
+    people = set(pq.read_table(io.BytesIO(content["person.parquet"]))["person_id"].to_pylist())
+    assert {row["person"] for row in serials} == people
+    assert len(people) == message["manifest"]["people"]
+    for name, body in content.items():
+        if name.endswith(".parquet"):
+            values = str(pq.read_table(io.BytesIO(body)).to_pylist())
+            assert not re.search(r"\b8844\d{5}\b|하늘", values), name
+    [(agency, keys, hidden)] = post.take("link.keys")
+    assert (agency, hidden) == ("keyagency-1", True)
+    assert {row["serial"] for row in keys["rows"]} == {row["serial"] for row in serials}
+    assert all(set(row) == {"serial", "keys"} for row in keys["rows"])
+    assert not people & {token for row in keys["rows"] for token in (row["serial"], *row["keys"].values())}
+    assert "하늘" not in json.dumps(keys, ensure_ascii=False)
+
+
+def rounds(post) -> None:
+    """Rounds in order, a repeat the same, anything else refused."""
+    from ansim.research.analysis import logistic
+
+    spec = {
+        "ansim": "model/1",
+        "kind": "logistic",
+        "outcome": "chronic",
+        "terms": [{"variable": "sex", "levels": ["F", "M"]}],
+    }
+    asked = job("federated", method="logistic", spec=spec)
+    first = {"run": "run-1", "round": 1, "job": asked, "state": logistic.initial_state(spec)}
+
+    def answer(message: dict, sender: str = "centre-1") -> dict:
+        deliver("fed.round", message, sender)
+        [(to, payload, sealed)] = post.take("fed.answer")
+        assert (to, sealed) == (sender, True)
+        return payload
+
+    assert answer({**first, "run": "run-0"}, "public-body") == {"run": "run-0", "round": 1, "refused": True}
+    one = answer(first)
+    assert one["aggregate"]["people"] > 300
+    assert answer(first) == one
+    state, _done, _ = logistic.combine([one["aggregate"]], spec, first["state"])
+    shown = {name: state[name] for name in ("round", "beta")}
+    two = answer({**first, "round": 2, "state": shown})
+    assert two["aggregate"]["loglik"] > one["aggregate"]["loglik"]
+    refused("other-state", deliver, "fed.round", {**first, "round": 2, "state": first["state"]}, "centre-1")
+    other = job("federated", method="logistic", spec=spec)
+    refused("other-run", deliver, "fed.round", {**first, "round": 3, "job": other}, "centre-1")
+    assert answer({**first, "round": 7, "state": shown})["refused"]  # not the next
+    again = job("federated", method="logistic", spec=spec)
+    started = {**first, "run": "run-2", "job": again, "state": {"round": 0, "beta": [5.0, 5.0]}}
+    assert answer(started)["refused"]  # a first round with coefficients of somebody's choice
+    assert len(post.take("job.refused")) == 3
+    tables(post, answer)
+
+
+def tables(post, answer) -> None:
+    """A table is answered, and another that with it would single out a few people is not."""
+    from ansim.research.analysis import table
+
+    base = {"ansim": "table/1", "title": {}, "query": digest(TERMS["query"]), "rows": ["sex"], "columns": []}
+    spec = {**base, "measure": {"kind": "count"}}
+
+    def ask(run: str, query: dict) -> dict:
+        asked = job("federated", method="table", spec=spec, query=query)
+        return answer({"run": run, "round": 1, "job": asked, "state": table.initial_state(spec)})
+
+    assert sum(cell["people"] for cell in ask("table-1", TERMS["query"])["aggregate"]["cells"]) > 300
+    narrower = json.loads(json.dumps(TERMS["query"]))
+    narrower["cohort"]["age"]["max"] = 81  # leaves out a few of the oldest
+    assert ask("table-2", narrower) == {"run": "table-2", "round": 1, "refused": True}
+    from ansim.sites.store.models import Record
+
+    newest = Record.objects.filter(kind="refusal").order_by("-updated").first()
+    assert [reason["code"] for reason in newest.data["reasons"]] == ["difference"]
+
+
+def main() -> None:
+    data()
+    from ansim.sites.keeper import client
+
+    keeper = client.start(HERE.folder)
+    try:
+        from ansim.sites.serve import prepare
+
+        prepare(HERE.folder)
+        post = back_rooms.Post()
+        back_rooms.put_in_force(TERMS)
+        approved_case()
+        from ansim.sites.holder import linkage
+
+        refusals(post)
+        linkage._look()
+        work()
+        [(to, salt, sealed)] = post.take("link.salt")
+        assert (to, sealed) == ("public-body", True)
+        assert set(salt) == {"agreement", "salt"}
+        extract(post)
+        rounds(post)
+    finally:
+        keeper.stdin.close()
+        keeper.wait(5)
+
+
+main()

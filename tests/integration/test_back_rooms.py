@@ -1,0 +1,16 @@
+"""The holder's back rooms and the key agency at real sites; the stories are in holder_life.py and keyagency_life.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("story", ["holder_life", "keyagency_life"])
+def test_a_site_does_what_was_agreed_and_nothing_else(story, tmp_path):
+    file = Path(__file__).with_name(f"{story}.py")
+    done = subprocess.run(
+        [sys.executable, str(file), str(tmp_path / "nation")], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
