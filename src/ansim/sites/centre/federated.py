@@ -42,6 +42,18 @@ def every(key: str = "") -> list[dict]:
     return [each.data for each in (found.filter(data__agreement=key) if key else found)]
 
 
+def status_of(data: dict) -> str:
+    """The run's state; after its result was submitted, that of the output check."""
+    if data["status"] != "checking":
+        return data["status"]
+    found = outputs.get(data["output"])["status"]
+    return found if found in ("released", "refused") else "refused" if found == "withdrawn" else "checking"
+
+
+def title_of(data: dict) -> Any:
+    return data["spec"].get("title") or data["method"]
+
+
 @post.receives("fed.start")
 def _on_start(message: post.Message) -> None:
     """A member's signed job. Every reason against it goes to the ledger; the desk hears one sentence."""

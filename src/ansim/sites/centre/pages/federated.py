@@ -5,7 +5,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.sites import people
-from ansim.sites.centre import federated, outputs, releases
+from ansim.sites.centre import federated, releases
 from ansim.sites.centre.pages import common
 from ansim.sites.pages import Empty, Notice, Page, Section, page
 from ansim.sites.web import charts
@@ -21,22 +21,14 @@ ANSWERS = {
 }
 
 
-def _status(data: dict) -> str:
-    """The run's state; after its result was submitted, that of the output check."""
-    if data["status"] != "checking":
-        return data["status"]
-    found = outputs.get(data["output"])["status"]
-    return found if found in ("released", "refused") else "refused" if found == "withdrawn" else "checking"
-
-
 @page(*READERS)
 def listing(request: HttpRequest) -> Page:
     keys = [space["id"] for space in common.mine(request)]
     found = [data for data in federated.every() if data["agreement"] in keys]
     rows = [
         [
-            Link(_title(data), f"/federated/{data['id']}/"),
-            common.FEDERATED[_status(data)],
+            Link(federated.title_of(data), f"/federated/{data['id']}/"),
+            common.FEDERATED[federated.status_of(data)],
             data["round"],
             common.when(data["started"]),
         ]
@@ -51,19 +43,15 @@ def listing(request: HttpRequest) -> Page:
     return Page(
         _("Federated analyses"),
         [Section("", [table if rows else empty])],
-        {"runs": [{"id": data["id"], "status": _status(data), "rounds": data["round"]} for data in found]},
+        {"runs": [{"id": data["id"], "status": federated.status_of(data), "rounds": data["round"]} for data in found]},
     )
-
-
-def _title(data: dict) -> object:
-    return data["spec"].get("title") or data["method"]
 
 
 @page(*READERS)
 def detail(request: HttpRequest, run: str) -> Page:
     data = federated.get(run)
     space, _terms, _member = common.visit(request, data["agreement"], "federated")
-    status, inside = _status(data), common.is_staff(request)
+    status, inside = federated.status_of(data), common.is_staff(request)
     answers = {
         holder: "refused" if holder in data["left_out"] else data["answers"].get(holder, "waiting")
         for holder in data["holders"]
@@ -103,7 +91,7 @@ def detail(request: HttpRequest, run: str) -> Page:
     if check and (inside or "researcher" in people.roles(request.user)):
         sections.append(Section(_("Output check"), [[Fact(_("Request"), check)]]))
     return Page(
-        _title(data),
+        federated.title_of(data),
         sections,
         shown,
         answer=_answer(status),

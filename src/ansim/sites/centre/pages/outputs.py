@@ -24,7 +24,7 @@ LEVELS = {
     "look": Tag(_("To be looked at"), "warning"),
     "note": Tag(_("In order"), "success"),
 }
-PREVIEW = 20_000
+PREVIEW, ROWS, MOST = 4_000, 40, 60  # characters, rows and findings that a page shows
 
 
 def _waiting(request: HttpRequest) -> int:
@@ -154,25 +154,29 @@ def _file(space: dict, name: str, file: dict, findings: list[dict], held: dict, 
     mine = [finding for finding in findings if finding["file"] == file["name"]]
     parts: list[Any] = [[Fact(_("Bytes"), file["size"]), Fact(_("SHA-256"), Code(file["sha256"], 24))]]
     if mine:
-        columns = [Column(_("Finding")), Column(_("Cell or place")), Column(_("Rule")), Column(_("What"))]
-        why = [Column(_("Why it is hidden"))] if inside else []
-        rows = [
-            [
-                LEVELS[each["level"]],
-                each.get("place") or "–",
-                Code(each["code"]),
-                each["message"],
-                *([", ".join(each.get("rules", []))] if inside else []),
-            ]
-            for each in mine[:300]
-        ]
-        parts.append(Table(_("What the machine found"), [*columns, *why], rows))
+        parts.append(_found(file["name"], mine, inside))
     report = held.get("reports", {}).get(file["name"], {})
     if inside and report.get("protected"):
         parts.append(_protected(report))
     if inside and space["status"] != "closed":
-        parts.append(_preview(name, file["name"]))
+        parts += _preview(name, file["name"])
     return parts
+
+
+def _found(file: str, mine: list[dict], inside: bool) -> Table:
+    """The machine's findings, what cannot leave first."""
+    columns = [Column(_("Finding")), Column(_("Cell or place")), Column(_("Rule")), Column(_("What"))]
+    if inside:
+        columns.append(Column(_("Why it is hidden")))
+    ordered = sorted(mine, key=lambda each: list(LEVELS).index(each["level"]))
+    rows = [
+        [LEVELS[each["level"]], each.get("place") or "–", Code(each["code"]), each["message"]]
+        + ([", ".join(each.get("rules", [])) or "–"] if inside else [])
+        for each in ordered[:MOST]
+    ]
+    more = len(mine) - len(rows)
+    note = _("{count} more findings of the same file are not shown.").format(count=more) if more else ""
+    return Table(_("What the machine found in {file}").format(file=file), columns, rows, note=note)
 
 
 def _protected(report: dict) -> Table:
@@ -186,24 +190,33 @@ def _protected(report: dict) -> Table:
         [
             *("–" if part is None else str(part) for part in cell["key"]),
             Suppressed(least) if cell["text"].startswith("<") else cell["text"],
-            ", ".join(cell["rules"]),
+            ", ".join(cell["rules"]) or "–",
         ]
         for cell in released["cells"][:400]
     ]
     return Table(
-        _("The table as it may leave"),
+        _("{rows} by the centre, as it may leave").format(rows=" × ".join(released["dimensions"]) or _("Total")),
         columns,
         rows,
         note=_("Made again by this centre from the people; memory of earlier releases included."),
     )
 
 
-def _preview(name: str, file: str) -> Any:
-    body = releases.file_of(name, file)
-    link = Action(_("Open the file"), f"/outputs/{name}/files/{file}", "secondary")
-    if file.rsplit(".", 1)[-1].lower() in {"csv", "tsv", "json", "txt", "md"}:
-        return Text(body[:PREVIEW].decode("utf-8", "replace"), pre=True)
-    return link
+def _preview(name: str, file: str) -> list[Any]:
+    """The beginning of a text file; a picture or page only as a download that the browser does not run."""
+    body, kind = releases.file_of(name, file), file.rsplit(".", 1)[-1].lower()
+    link = Action(_("Download {file}").format(file=file), f"/outputs/{name}/files/{file}", "secondary")
+    if kind not in {"csv", "tsv", "json", "txt", "md"}:
+        return [link]
+    text = body[:PREVIEW].decode("utf-8", "replace")
+    if kind not in {"csv", "tsv"}:
+        return [Text(text, pre=True), link]
+    rows = [line.split("\t" if kind == "tsv" else ",") for line in text.splitlines()[: ROWS + 1]]
+    width = min(12, max((len(row) for row in rows), default=1))
+    cells = [[cell[:40] or "–" for cell in [*row, *[""] * width][:width]] for row in rows]
+    columns = [Column(cell) for cell in cells[0]] if cells else []
+    note = _("The first {rows} rows, as they stand in the file.").format(rows=len(cells) - 1)
+    return [Table(_("{file} as it was submitted").format(file=file), columns, cells[1:], note=note), link]
 
 
 def _decide(name: str, state: Any, roles: set[str], person: str) -> list[Section]:

@@ -322,7 +322,11 @@ def _work(key: str, space: dict) -> list[Section]:
         )
     if shared:
         rows = [
-            [Link(run["method"], f"/federated/{run['id']}/"), common.FEDERATED[run["status"]], run["round"]]
+            [
+                Link(federated.title_of(run), f"/federated/{run['id']}/"),
+                common.FEDERATED[federated.status_of(run)],
+                run["round"],
+            ]
             for run in shared
         ]
         sections.append(
@@ -331,7 +335,7 @@ def _work(key: str, space: dict) -> list[Section]:
                 [
                     Table(
                         _("Federated analyses"),
-                        [Column(_("Method")), Column(_("State")), Column(_("Rounds"), number=True)],
+                        [Column(_("Analysis")), Column(_("State")), Column(_("Rounds"), number=True)],
                         rows,
                     )
                 ],
