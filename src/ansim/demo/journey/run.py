@@ -69,6 +69,7 @@ def play(
                 journey.load()
             play_stages(journey, stages, lambda played: _line(progress.console, played))
         finally:
+            journey.close()
             if own:
                 tell("the nation stops")
                 running.stop()

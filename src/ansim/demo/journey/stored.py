@@ -8,6 +8,7 @@ import base64
 import gzip
 import io
 import json
+import re
 import shutil
 import sqlite3
 import tarfile
@@ -136,14 +137,26 @@ def found(folder: Path, texts: Iterable[str], leave_out: Iterable[str] = ()) -> 
     return places
 
 
-def found_many(folder: Path, texts: Iterable[str], leave_out: Iterable[str] = ()) -> dict[str, list[str]]:
-    """As `found`, for thousands of texts: looks for whole words (runs of letters, digits, and - _ .) only."""
-    import re
+WORD = re.compile(rb"(?:\\u[0-9a-f]{4}|[0-9A-Za-z_.\-\x80-\xff])+")
+ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
 
-    wanted = {text.encode(): text for text in texts} | {json.dumps(text)[1:-1].encode(): text for text in texts}
-    word = re.compile(rb"(?:\\u[0-9a-f]{4}|[0-9A-Za-z_.\-\x80-\xff])+")
+
+def found_many(folder: Path, texts: Iterable[str], leave_out: Iterable[str] = ()) -> dict[str, list[str]]:
+    """As `found`, for thousands of texts: looks for whole words (letters, digits, and - _ .), also inside base64."""
+    wanted = {text.encode(): text for text in texts}
+    wanted |= {json.dumps(text)[1:-1].encode(): text for text in wanted.values()}
     places: dict[str, list[str]] = {}
     for place, content in everything(folder, leave_out):
-        for hit in wanted.keys() & set(word.findall(content)):
+        words = set(WORD.findall(content)) | set(WORD.findall(_decoded(content)))
+        for hit in wanted.keys() & words:
             places.setdefault(wanted[hit], []).append(place)
     return places
+
+
+def _decoded(content: bytes) -> bytes:
+    """What runs of base64 (either alphabet) in the content say."""
+    parts = []
+    for run in ENCODED.findall(content):
+        plain = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+        parts.append(base64.b64decode(plain[: len(plain) // 4 * 4]))
+    return b"\n".join(parts)

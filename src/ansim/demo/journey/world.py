@@ -55,6 +55,11 @@ class Journey:
         for key in [key for key in self._people if key[0] == site]:
             self._people.pop(key).close()
 
+    def close(self) -> None:
+        """End every session here."""
+        for key in list(self._people):
+            self._people.pop(key).close()
+
     # what
 
     def promise(self, text: str, held: object, detail: object = "") -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ansim.demo.journey import study
+from ansim.demo.journey import drawing, study
 from ansim.demo.journey.promises import until
 from ansim.demo.journey.world import Journey, Stage
 from ansim.demo.nation import POLICY
@@ -89,6 +89,9 @@ def discover(journey: Journey) -> str:
                 page.status_code == 200 and f'lang="{language}"' in page.text and "/charts/" in page.text,
                 page.status_code,
             )
+    for holder, dataset in journey.facts["datasets"].items():
+        described = hub.get(f"/catalogue/{dataset}/")["dataset"]
+        journey.figure(f"{holder}: 연령과 성별", f"{holder}: age and sex", drawing.pyramid(described))
     return f"김연구 searched in Korean and English and found {len(hits['ko'] & hits['en'])} data sets"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from functools import partial
 
 from ansim.demo.journey import study
 from ansim.demo.journey.promises import code_of, until
@@ -70,7 +71,7 @@ def _board(journey: Journey, holder: str) -> str:
     for number, role in enumerate(BOARD):
         person = journey.at(holder, role)
         if (holder, role) == CONFLICTED:
-            code = code_of(lambda person=person: person.do(f"{at}/vote/", choice="approve"))
+            code = code_of(partial(person.do, f"{at}/vote/", choice="approve"))
             journey.promise(f"{holder}: a member with a conflict cannot vote", code == "conflict-of-interest", code)
             continue
         seen = person.get(f"{at}/")["case"]["votes"]

@@ -1,0 +1,143 @@
+"""Stage 8: each linked holder extracts exactly the agreed scope, pseudonymises it, and has it judged by two people."""
+
+from functools import partial
+
+import duckdb
+
+from ansim.demo.journey import drawing, study
+from ansim.demo.journey.promises import code_of, until
+from ansim.demo.journey.world import Journey, Stage
+from ansim.research.cohort import compile as cohorts
+from ansim.research.cohort.query import parse
+
+DONE = ("leaving", "sent")
+DIRECT = ("person_source_value", "birth_datetime", "provider_id", "location_id", "note_text")
+
+
+def prepare(journey: Journey) -> str:
+    """The member asks with a signed job; operators make the extracts; reviewers sign their decisions."""
+    agreement = journey.facts["agreement"]
+    job = journey.researcher.do(f"/agreements/{agreement}/extract/", area=study.AREA, holders=list(study.LINKED))["id"]
+    journey.facts["extract-job"] = job
+    people = {}
+    for holder in study.LINKED:
+        journey.tell(f"{holder}: extract")
+        key = until(partial(_of_job, journey, holder, job), 180, f"the job at {holder}")["id"]
+        journey.facts.setdefault("extracts", {})[holder] = key
+        journey.at(holder, "operator").do(f"/extracts/{key}/run/")
+    for holder in study.LINKED:
+        key = journey.facts["extracts"][holder]
+        made = until(partial(_made, journey, holder, key), 300, f"the extract of {holder}")
+        journey.tell(f"{holder}: adequacy review")
+        _judged(journey, holder, key, made)
+        people[holder] = made["after"]["people"]
+    for holder in study.LINKED:
+        key = journey.facts["extracts"][holder]
+        sent = until(partial(_in_state, journey, holder, key, "sent"), 300, f"the extract of {holder} being sent")
+        journey.promise(
+            f"{holder}: a risk report is issued with it", bool(_paper(journey, holder, key)), sent["status"]
+        )
+    told = ", ".join(f"{holder} {count}" for holder, count in people.items())
+    return f"three operators made extracts ({told} people), two reviewers each found them adequate"
+
+
+def _paper(journey: Journey, holder: str, key: str) -> bool:
+    return journey.at(holder, "reviewer1").file(f"/extracts/{key}/risk-report.pdf").startswith(b"%PDF")
+
+
+def _of_job(journey: Journey, holder: str, job: str) -> dict:
+    listed = journey.at(holder, "operator").get("/extracts/")["extracts"]
+    return next((each for each in listed if each["job"] == job), {})
+
+
+def _in_state(journey: Journey, holder: str, key: str, *states: str) -> dict:
+    page = journey.at(holder, "operator").get(f"/extracts/{key}/")
+    return page if page["status"] in states else {}
+
+
+def _made(journey: Journey, holder: str, key: str) -> dict:
+    page = journey.at(holder, "operator").get(f"/extracts/{key}/")
+    if page["status"] in {"failed", "blocked", "stopped"}:
+        raise RuntimeError(f"{holder}: {page['status']}: {page['problem']}")
+    return page if page["status"] == "in review" else {}
+
+
+def _judged(journey: Journey, holder: str, key: str, made: dict) -> None:
+    """Nobody judges the own extract; as many decide as the tier asks; each names plan and data version."""
+    _scope(journey, holder, key, made)
+    operator = journey.at(holder, "operator")
+    code = code_of(lambda: operator.do(f"/extracts/{key}/approve/", decision="adequate", reason="own work"))
+    journey.promise(f"{holder}: the operator cannot approve the own extract", code, code)
+    needed = made["review"]["reviewers_needed"]
+    tier = journey.facts["tiers"][holder]
+    journey.promise(
+        f"{holder}: the tier ({tier['level']}) asks for {needed} reviewers", needed == tier["reviewers"] >= 2
+    )
+    reason = "k and uniqueness are within the plan"
+    for number in range(1, needed + 1):
+        before = until(partial(_in_state, journey, holder, key, "in review"), 60, "the review")
+        journey.promise(f"{holder}: {number - 1} decisions are not enough", before["status"] == "in review")
+        reviewer = journey.at(holder, f"reviewer{number}")
+        reviewer.do(f"/extracts/{key}/approve/", decision="adequate", reason=reason, present=tier["in_person"])
+    done = until(partial(_in_state, journey, holder, key, *DONE), 120, f"{holder}: the decision")
+    journey.promise(
+        f"{holder}: {needed} reviewers, none of them the operator, signed over plan and data version",
+        len(done["review"]["decisions"]) == needed
+        and operator.name not in done["review"]["decisions"]
+        and done["review"]["plan"] == made["plan"]
+        and done["review"]["data_version"] == made["plan_document"]["data_version"],
+        done["review"]["decisions"],
+    )
+
+
+def _scope(journey: Journey, holder: str, key: str, made: dict) -> None:
+    """Exactly the agreed people, tables and columns: compared with the holder's own CDM, read here directly."""
+    with duckdb.connect(str(journey.folder(holder) / "cdm.duckdb"), read_only=True) as con:
+        cohort = cohorts.cohort(con, parse(study.QUERY)).num_rows
+    left, suppressed = made["after"]["people"], made["risk"]["suppressed"]
+    journey.promise(f"{holder}: the people are the agreed cohort, less those held back for their rarity",
+        left + suppressed == cohort, f"{left} + {suppressed} of {cohort}")  # fmt: skip
+    plan = made["plan_document"]
+    _drawn(journey, holder, made, plan["policy"]["k"])
+    events = {spec["event"] for spec in plan["tables"].values() if spec["event"]}
+    agreed = {study.QUERY["cohort"]["entry"]["event"]}
+    agreed |= {variable["event"] for variable in study.QUERY["variables"] if variable.get("event")}
+    journey.promise(f"{holder}: no event of another kind than agreed", events == agreed, sorted(events))
+    columns = {column for table in plan["tables"].values() for column in table["columns"]}
+    journey.promise(
+        f"{holder}: no column that names a person", not columns & set(DIRECT), sorted(columns & set(DIRECT))
+    )
+    risk = made["risk"]
+    reported = {"k", "uniques"} <= set(risk["after"]) and risk["after"]["k"] >= plan["policy"]["k"]
+    journey.promise(
+        f"{holder}: the risk report names k and uniqueness, and k is as the plan asks", reported, risk["after"]["k"]
+    )
+    folder = journey.folder(holder) / "extracts" / key
+    _rows(journey, holder, folder)
+
+
+def _drawn(journey: Journey, holder: str, made: dict, k: int) -> None:
+    for words, side in (("가명처리 전", "before"), ("가명처리 후", "after")):
+        svg = drawing.group_sizes(f"{holder}: {words} 동질집단 크기", made[side]["sizes"], k)
+        journey.figure(f"{holder}: {words} 동질집단 크기", f"{holder}: group sizes {side} pseudonymisation", svg)
+
+
+def _rows(journey: Journey, holder: str, folder) -> None:
+    """In the written files: tokens instead of numbers, agreed concepts only."""
+    agreed = {study.VIRAL_SINUSITIS, study.CHRONIC_SINUSITIS, study.AMOXICILLIN_CLAVULANATE, study.NAPROXEN}
+    with duckdb.connect() as con:
+        found: set[int] = set()
+        for table, column in (("condition_occurrence", "condition_concept_id"), ("drug_exposure", "drug_concept_id")):
+            file = folder / f"{table}.parquet"
+            found |= {
+                row[0] for row in con.execute(f"SELECT DISTINCT {column} FROM read_parquet(?)", [str(file)]).fetchall()
+            }
+        tokens = con.execute("SELECT count(*) FILTER (NOT regexp_full_match(person_id::VARCHAR, '[0-9a-f]{32}')) FROM "
+                             "read_parquet(?)", [str(folder / "person.parquet")]).fetchall()[0][0]  # fmt: skip
+    journey.promise(
+        f"{holder}: the files hold the agreed concepts and no other", found <= agreed, sorted(found - agreed)
+    )
+    journey.promise(f"{holder}: every person is a pseudonym", tokens == 0, tokens)
+
+
+PREPARE = Stage(8, "준비", "Prepare", prepare)
