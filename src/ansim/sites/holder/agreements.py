@@ -62,7 +62,7 @@ def _put(data: dict) -> None:
     ledger.record("paper", data["id"], data, status=data["status"], version=data["terms"]["version"])
 
 
-@post.receives("agreement.sign")
+@post.receives("agreement.sign", sealed=True)
 def _on_sign(message: post.Message) -> None:
     """A paper to sign. It is rendered here again and its signatures verified before anybody is asked to look at it."""
     given = message.payload
@@ -211,7 +211,7 @@ def sign(key: str, person: str, *, accept: bool = False) -> None:
         post.send("agreement.signed", answer, to=data["user"], sealed=True)
 
 
-@post.receives("agreement.final")
+@post.receives("agreement.final", sealed=True)
 def _on_final(message: post.Message) -> None:
     """The paper that all have signed: every signature is verified here, and then it is in force for this holder."""
     terms, pdf, signed = papers.check(message.payload)

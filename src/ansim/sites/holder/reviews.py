@@ -73,7 +73,7 @@ def _user_site(name: str) -> None:
         raise Problem("not-a-user", N_("{name} is no organisation that asks for data."), name=name)
 
 
-@post.receives("request.ask")
+@post.receives("request.ask", sealed=True)
 def _on_ask(message: post.Message) -> None:
     """A request to this holder. Its clock starts here; the organisation is the sender, whatever the payload says."""
     given, org = message.payload, message.sender
@@ -96,7 +96,7 @@ def reply(key: str, answer: str, conditions: list[str], reason: str, person: str
         post.send("request.reply", {**told, "state": shown}, to=state.applicant, sealed=True)
 
 
-@post.receives("thread.message")
+@post.receives("thread.message", sealed=True)
 def _on_message(message: post.Message) -> None:
     key = message.payload["id"]
     if get(key).applicant != message.sender:
@@ -115,7 +115,7 @@ def write(key: str, text: str, person: str, *, internal: bool = False) -> None:
             post.send("thread.message", {"id": key, "text": text, "by": person}, to=state.applicant, sealed=True)
 
 
-@post.receives("application.submit")
+@post.receives("application.submit", sealed=True)
 def _on_submit(message: post.Message) -> None:
     """The whole application, sealed. The member's signature is verified against the fresh member list of the sender."""
     given, org = message.payload, message.sender

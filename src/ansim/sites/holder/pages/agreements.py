@@ -13,6 +13,8 @@ from ansim.governance.agreement import agreement, unusable
 from ansim.governance.clauses import CLAUSES
 from ansim.governance.core import civil_day
 from ansim.governance.terms import parties
+from ansim.research.cohort.explain import explain
+from ansim.research.cohort.query import parse
 from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.holder import agreements, board
@@ -20,7 +22,7 @@ from ansim.sites.holder.pages.words import area_names, called, day, yes
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
-from ansim.sites.web.formats import phrase
+from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
 
@@ -89,7 +91,14 @@ def detail(request: HttpRequest, key: str) -> Page:
     found = agreements.findings(data) if data["status"] == "to sign" else []
     reasons = unusable(state, state.current["version"], state.current["digest"], clock.now()) if state.current else []
     left = [party for party in parties(terms) if party not in data["signed"]]
-    sections = [*_sign(request, data, found), _parties(data), _clauses(terms), _paper(data)]
+    asked = explain(parse(terms["query"]), language())
+    sections = [
+        *_sign(request, data, found),
+        _parties(data),
+        _clauses(terms),
+        Section(_("Patient group and variables"), [Text(asked)]),
+        _paper(data),
+    ]
     shown: dict[str, Any] = {
         "agreement": {name: data[name] for name in ("id", "digest", "terms", "signed", "status", "pdf")},
         "case": data["request"],
@@ -162,6 +171,8 @@ def _clauses(terms: dict) -> Section:
 
 def _value(field: str, terms: dict) -> Any:
     value = terms[field]
+    if value is None or value == []:
+        return _("None")
     match field:
         case "user":
             return value["name"]
@@ -174,13 +185,22 @@ def _value(field: str, terms: dict) -> Any:
         case "query":
             return value["title"]
         case "supersedes":
-            return Code(value, 16) if value else None
+            return Code(value, 16)
         case "modes":
             return ", ".join(value)
-        case "max_persons" | "version" | "purpose" | "not_before" | "not_after":
-            return value
+        case "not_before" | "not_after":
+            return day(value)
+        case "place":
+            return called(value["centre"])
+        case "linkage":
+            bodies = ", ".join(phrase(called(value[body])) for body in ("key_agency", "linker"))
+            return f"{bodies}: {', '.join(phrase(called(each)) for each in value['holders'])}"
+        case "reidentification":
+            return _("Forbidden")
+        case _ if isinstance(value, dict | list):
+            return Code(canonical(value).decode())
         case _:
-            return Code(canonical(value).decode()) if value else None
+            return value
 
 
 def _paper(data: dict) -> Section:

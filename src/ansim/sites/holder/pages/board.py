@@ -198,7 +198,7 @@ def _members(state: BoardCase, shown: dict) -> list[Section]:
         if said_so:
             conflict = Tag(said_so["about"], "warning") if said_so["conflict"] else Tag(_("None declared"), "success")
         vote = shown["votes"].get(each["id"])
-        word: Any = CHOICES[vote["choice"]] if vote else None
+        word: Any = CHOICES[vote["choice"]] if vote else ""
         name = [each["name"], Tag(_("Chair"), "info")] if each["id"] == state.chair else each["name"]
         rows.append([name, each["org"], kinds[each["kind"]], conflict, word])
     table = Table(
@@ -208,7 +208,7 @@ def _members(state: BoardCase, shown: dict) -> list[Section]:
             Column(_("Organisation")),
             Column(_("Seat")),
             Column(_("Conflict of interest")),
-            Column(_("Vote")),
+            Column(_("Voted")),
         ],
         rows,
         note=_("Others' votes appear after the decision.") if state.status == "voting" else "",

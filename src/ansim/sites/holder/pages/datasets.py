@@ -32,7 +32,7 @@ CATEGORIES = {
     "completeness": _("Completeness"),
     "plausibility": _("Plausibility"),
 }
-SHOWN = 60
+SHOWN = 25  # rows of a table; the worst checks and the commonest variables come first
 
 
 class PublishForm(Form):

@@ -1,6 +1,5 @@
 """The inbox: what waits for whom and until when; and one request with its thread, screening and next steps."""
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.governance.core import civil_day
 from ansim.governance.review import HolderReview, shown_to_applicant, waiting
+from ansim.research.cohort.explain import explain
+from ansim.research.cohort.query import parse
 from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.holder import reviews, screening
 from ansim.sites.holder.pages.words import OFFICES, STATUS, TIERS, area_names, called, day, lines, tag, yes
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, given, needed, page
 from ansim.sites.store.models import Record
+from ansim.sites.web.formats import language
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Moment, Table, Tag
 
@@ -251,7 +253,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
     query = document["query"] if document else case["query"]
     sections = [
         Section(_("What is asked"), [facts, Text(case["text"])]),
-        Section(_("Patient group and variables"), [Text(json.dumps(query, ensure_ascii=False, indent=1), pre=True)]),
+        Section(_("Patient group and variables"), [Text(explain(parse(query), language()))]),
     ]
     if document:
         told = [
@@ -260,7 +262,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
             Fact(_("Mode"), ", ".join(document["modes"])),
             Fact(_("Place of analysis"), called(document["place"]["centre"])),
             Fact(_("People"), ", ".join(f"{each['name']} ({each['id']})" for each in document["people"])),
-            Fact(_("Most persons"), document["max_persons"]),
+            Fact(_("Most persons"), document["max_persons"] or _("None")),
             Fact(_("Protocol, SHA-256"), Code(document["protocol"]["sha256"], 16)),
             Fact(_("Linkage"), ", ".join(document["linkage"]["holders"]) if document["linkage"] else _("None")),
         ]
