@@ -15,7 +15,7 @@ def now() -> datetime:
     """The time in UTC, to the millisecond (the form that the ledger and documents carry)."""
     time = datetime.now(UTC)
     if site().demo:
-        with contextlib.suppress(FileNotFoundError, ValueError):
+        with contextlib.suppress(FileNotFoundError, ValueError, OverflowError):
             time += timedelta(seconds=float(site().path("clock").read_text()))
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 

@@ -1,12 +1,15 @@
 """Pages that every site has: health, the ledger, and the jobs that wait or failed."""
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 
-from ansim.sites import clock
+from ansim.errors import Problem
+from ansim.sites import clock, people
 from ansim.sites.config import site
-from ansim.sites.exchange import witness
-from ansim.sites.pages import Done, Page, Section, act, page
+from ansim.sites.exchange import post, witness
+from ansim.sites.pages import Done, FormPart, Page, Section, act, page
+from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Checkpoint, Cosignature, Event, Job, LedgerHead
 from ansim.sites.web.parts import Code, Column, Fact, Table
 
@@ -14,11 +17,19 @@ from ansim.sites.web.parts import Code, Column, Fact, Table
 def health(request: HttpRequest) -> HttpResponse:
     """Ready when the database answers; says who this is and what time it has here."""
     head = LedgerHead.objects.filter(id=1).first()
+    now = clock.iso(clock.now())
+    last = Event.objects.order_by("-seq").values_list("at", flat=True).first()
+    unfit = "clock-behind" if last and now < last else ""
+    try:
+        post.keeper().public()
+    except Problem as problem:
+        unfit = problem.code
     return JsonResponse(
         {
             "site": site().id,
             "kind": site().kind,
-            "now": clock.iso(clock.now()),
+            "now": now,
+            "unfit": unfit,
             "ledger": head.size if head else 0,
             "waiting": Job.objects.filter(state__in=["queued", "leased"]).count(),
             "dead": Job.objects.filter(state="dead").count(),
@@ -28,7 +39,12 @@ def health(request: HttpRequest) -> HttpResponse:
 
 @page()
 def ledger_page(request: HttpRequest) -> Page:
-    """The newest entries of the ledger, and up to where others have witnessed it."""
+    """The newest entries of the ledger, and up to where others have witnessed it.
+
+    Reasons of refusals stand there: who is only a guest here (a researcher at a hub or centre) sees that there is an
+    entry, not what it says.
+    """
+    inside = site().kind == "user" or bool(people.roles(request.user) - {"researcher"})
     head = LedgerHead.objects.filter(id=1).first()
     size = head.size if head else 0
     newest = Checkpoint.objects.order_by("-size").first()
@@ -47,7 +63,14 @@ def ledger_page(request: HttpRequest) -> Page:
             Column(_("Details")),
         ],
         [
-            [e.seq, e.at[:19].replace("T", " "), Code(e.type), Code(e.stream, 40), e.actor, Code(e.data, 160)]
+            [
+                e.seq,
+                e.at[:19].replace("T", " "),
+                Code(e.type),
+                Code(e.stream if inside else "–", 40),
+                e.actor if inside else "–",
+                Code((e.data or "–") if inside else "–", 160),
+            ]
             for e in rows
         ],
     )
@@ -67,7 +90,9 @@ def ledger_page(request: HttpRequest) -> Page:
             "witnessed": witnessed,
             "witnesses": witnesses,
             "newest": [
-                {"seq": e.seq, "type": e.type, "stream": e.stream, "actor": e.actor, "data": e.data} for e in rows
+                {"seq": e.seq, "type": e.type}
+                | ({"stream": e.stream, "actor": e.actor, "data": e.data} if inside else {})
+                for e in rows
             ],
         },
         lead=_("Every act of this site, in order. Nothing is ever changed or taken out without others noticing."),
@@ -96,5 +121,23 @@ def jobs_page(request: HttpRequest) -> Page:
         ],
         [[Code(job.kind), job.state, job.attempts, job.progress, job.error[:200]] for job in rows],
     )
-    data = [{"kind": j.kind, "key": j.key, "state": j.state, "attempts": j.attempts, "error": j.error} for j in rows]
-    return Page(_("Jobs and messages"), [Section("", [table])], {"jobs": data})
+    dead = [
+        FormPart(None, f"/jobs/{job.id}/again/", _("Try again"), text=f"{job.kind} {job.id}")
+        for job in rows
+        if job.state == "dead"
+    ][:20]
+    data = [
+        {"id": j.id, "kind": j.kind, "key": j.key, "state": j.state, "attempts": j.attempts, "error": j.error}
+        for j in rows
+    ]
+    sections = [Section("", [table]), *([Section(_("Failed for good"), dead)] if dead else [])]
+    return Page(_("Jobs and messages"), sections, {"jobs": data})
+
+
+@act("admin", "steward", "room", "coordinator", "legal", "operator")
+def job_again(request: HttpRequest, job_id: int) -> Done:
+    """A failed job is taken up once more, after its cause has been mended."""
+    with transaction.atomic():
+        jobs.again(job_id)
+        ledger.note("jobs", "job.again", actor=request.user.get_username(), job=job_id)
+    return Done("/jobs/", _("It is tried again."))

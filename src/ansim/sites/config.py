@@ -4,6 +4,7 @@ The folder is named by ANSIM_SITE; everything a site owns lies in it.
 """
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 from ansim.errors import N_, Problem
 
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 KINDS = ("hub", "holder", "centre", "keyagency", "user")
 
 
@@ -73,6 +75,10 @@ def read(folder: Path) -> Site:
     for key in ("id", "name"):
         if key not in data:
             raise Problem("missing-setting", N_("The setting {key} is missing."), where=str(file), key=key)
+    if not ID.fullmatch(str(data["id"])):
+        raise Problem("bad-id", N_("The id is made of a-z, 0-9 and hyphens, at most 60."), where=f"{file}: id")
+    if type(trust.get("threshold", 1)) is not int or trust.get("threshold", 1) < 1:
+        raise Problem("bad-threshold", N_("At least one root must sign the directory."), where=f"{file}: threshold")
     return Site(
         folder=folder.resolve(),
         roots=tuple(trust.get("roots", ())),

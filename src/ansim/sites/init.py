@@ -1,5 +1,6 @@
 """Making a site: its folder, its keys, its settings. Nothing is overwritten."""
 
+import json
 import secrets
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,17 @@ def make(
     if (folder / "site.toml").exists():
         raise Problem("site-exists", N_("{folder} is a site already."), folder=str(folder))
     folder.mkdir(parents=True, exist_ok=True)
-    store = Keystore.create(folder / "keys", passphrase, {**KEYS, **(extra_keys or {})})
+    if (folder / "keys" / "keys.sealed").exists():  # an earlier try was cut off: its keys are as good as new ones
+        store = Keystore(folder / "keys", passphrase)
+        for key, use in (extra_keys or {}).items():
+            store.add(key, use)
+    else:
+        store = Keystore.create(folder / "keys", passphrase, {**KEYS, **(extra_keys or {})})
     write_private(folder / "keys" / "web.key", secrets.token_hex(32).encode())
     values = {"id": id, "kind": kind, "name": name, **settings}
-    (folder / "site.toml").write_text(_toml(values, trust), encoding="utf-8")
+    temporary = folder / ".site.toml"
+    temporary.write_text(_toml(values, trust), encoding="utf-8")
+    temporary.replace(folder / "site.toml")  # written last: a folder with it is whole
     return {key: public(value) for key, value in store.keys.items()}
 
 
@@ -78,8 +86,7 @@ def _value(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's, but DEL
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{_value(key)} = {_value(each)}" for key, each in value.items()) + " }"
     return "[" + ", ".join(_value(each) for each in value) + "]"

@@ -6,11 +6,11 @@ what was recorded). A request with `Accept: application/json` gets the data; a b
 """
 
 import functools
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -20,6 +20,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem, Problems
 from ansim.sites import people
+from ansim.sites.exchange import signed
+from ansim.sites.fitness import Unfit
 from ansim.sites.web.forms import Form
 from ansim.sites.web.problems import problem_lines
 
@@ -111,7 +113,9 @@ def given(request: HttpRequest) -> dict[str, Any]:
     """What was sent: form fields, or a JSON object. A form's repeated field becomes a list."""
     if request.content_type == "application/json":
         try:
-            body = json.loads(request.body or b"{}")
+            body = signed.loads(request.body or b"{}")
+            if b"\\u0000" in request.body:
+                raise ValueError("it holds a NUL character")
         except ValueError as error:
             raise Problem("bad-json", N_("The request is not JSON: {error}."), error=str(error)) from error
         if not isinstance(body, dict):
@@ -159,11 +163,10 @@ def act(*roles: str, step_up: bool = False) -> Callable:
             if stop := _not_allowed(request, roles):
                 return stop
             if step_up and not people.stepped_up(request):
-                back = request.headers.get("referer", "/")
                 if wants_json(request):
                     return JsonResponse({"code": "step-up", "message": gettext("Confirm that it is you.")}, status=403)
                 messages.info(request, gettext("Confirm that it is you, then do it again."))
-                return redirect(f"/step-up/?next={back}")
+                return redirect(f"/step-up/?{urlencode({'next': _came_from(request)})}")
             return _finish(request, view(request, *args, **kwargs))
 
         return done
@@ -231,7 +234,7 @@ def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | N
     if not request.user.is_authenticated:
         if wants_json(request):
             return JsonResponse({"code": "sign-in", "message": gettext("Sign in first.")}, status=401)
-        return redirect(f"/sign-in/?next={request.get_full_path()}")
+        return redirect(f"/sign-in/?{urlencode({'next': request.get_full_path()})}")
     if roles and not people.roles(request.user) & set(roles):
         if wants_json(request):
             return JsonResponse(
@@ -262,19 +265,28 @@ class ProblemMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, Problem):
             return None
+        status = 503 if isinstance(error, Unfit) else 400
         if wants_json(request):
-            return JsonResponse({**error.as_data(), "lines": problem_lines(error)}, status=400)
+            return JsonResponse({**error.as_data(), "lines": problem_lines(error)}, status=status)
         if request.method == "POST" and request.headers.get("referer"):
             request.session["problem"] = problem_lines(error)
-            return redirect(request.headers["referer"])
+            return redirect(_came_from(request))
         return _show(
             request,
             Page(
                 _("This cannot be done"),
                 [Section("", [Notice(line["text"], "danger")]) for line in problem_lines(error)],
-                status=400,
+                status=status,
             ),
         )
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of this site that the request came from; never another site."""
+    from django.utils.http import url_has_allowed_host_and_scheme
+
+    back = request.headers.get("referer", "/")
+    return back if url_has_allowed_host_and_scheme(back, {request.get_host()}) else "/"
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -291,10 +303,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         target = "/"
 
     def on_valid(data: dict) -> Done:
+        people.admit(request, data["username"])
         user = authenticate(request, username=data["username"], password=data["password"])
+        people.tried(request, data["username"], succeeded=user is not None)
         if user is None:
             raise Problem("sign-in", N_("The user name or the password is wrong."))
-        login(request, user)
+        login(request, user)  # a new session: one that was planted before is worth nothing
         request.session["stepped_up"] = time.time()
         return Done(target, "", {"user": user.get_username(), "roles": sorted(people.roles(user))})
 
@@ -325,7 +339,11 @@ def step_up(request: HttpRequest) -> HttpResponse:
         target = "/"
 
     def on_valid(data: dict) -> Done:
-        if not request.user.check_password(data["password"]):
+        name = request.user.get_username()
+        people.admit(request, name)
+        right = request.user.check_password(data["password"])
+        people.tried(request, name, succeeded=right)
+        if not right:
             raise Problem("sign-in", N_("The password is wrong."))
         request.session["stepped_up"] = time.time()
         return Done(target, _("Thank you. You can go on for ten minutes."))

@@ -4,14 +4,20 @@ A person's roles are groups of the site's own accounts; each act names the roles
 (vote, sign, release, destroy) ask for a step-up: a fresh proof of identity within the last ten minutes.
 """
 
+import contextlib
+import math
 import time
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from ansim.errors import N_, Problem
 from ansim.sites.config import site
+from ansim.sites.fitness import Unfit
 from ansim.sites.web.parts import Actor, Face, NavItem
 
 STEP_UP_SECONDS = 600
@@ -49,6 +55,58 @@ def add(username: str, name: str, password: str, roles: list[str], organisation:
     user.save()
     user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
     return user
+
+
+FREE_TRIES = 5
+LONGEST_WAIT = 3600.0
+
+
+def _tries(request: HttpRequest, username: str) -> tuple[str, int, float]:
+    """(key, failures in a row, when the next try is allowed) of one name from one address, known or not."""
+    from ansim.sites.store.models import Record
+
+    about = f"{username.strip().casefold()}|{request.META.get('REMOTE_ADDR', '')}"
+    key = salted_hmac("ansim.sign-in", about, algorithm="sha256").hexdigest()
+    held = Record.objects.filter(kind="sign-in", key=key).values_list("data", flat=True).first() or {}
+    return key, held.get("failures", 0), held.get("until", 0.0)
+
+
+def admit(request: HttpRequest, username: str) -> None:
+    """Refuse a try while earlier ones from the same address are too fresh; the answer tells nothing of the account."""
+    _key, _failures, until = _tries(request, username)
+    if time.time() < until:
+        raise Problem(
+            "too-many-tries",
+            N_("Too many wrong passwords. Try again in {seconds} seconds."),
+            seconds=math.ceil(until - time.time()),
+        )
+
+
+def tried(request: HttpRequest, username: str, *, succeeded: bool) -> None:
+    """Count a try: from the fifth failure on, each doubles the wait (1 s, 2 s, ... an hour). A success forgets them.
+
+    The ledger says who signed in, and when a known account was locked; never what was typed.
+    """
+    from ansim.sites.store import ledger
+    from ansim.sites.store.models import Record
+
+    with transaction.atomic():
+        key, failures, _until = _tries(request, username)
+        if succeeded:
+            Record.objects.filter(kind="sign-in", key=key).delete()
+            with contextlib.suppress(Unfit):  # who has to see what is wrong with the site may still look
+                ledger.note("people", "person.signed-in", actor=username)
+            return
+        failures += 1
+        wait = min(LONGEST_WAIT, 2.0 ** (failures - FREE_TRIES)) if failures >= FREE_TRIES else 0.0
+        Record.objects.update_or_create(
+            kind="sign-in",
+            key=key,
+            defaults={"data": {"failures": failures, "until": time.time() + wait}, "updated": ""},
+        )
+        if failures in {10, 20} and User.objects.filter(username=username).exists():
+            with contextlib.suppress(Unfit):
+                ledger.note("people", "person.locked-out", actor=username, failures=failures)
 
 
 def roles(user: Any) -> set[str]:

@@ -43,6 +43,7 @@ urlpatterns = [
     path("ledger/", common.ledger_page),
     path("ledger/witness/", common.witness_now),
     path("jobs/", common.jobs_page),
+    path("jobs/<int:job_id>/again/", common.job_again),
     path("", include("ansim.sites.web.urls")),
 ]
 for _module in kind_modules():

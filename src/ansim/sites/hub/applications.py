@@ -1,5 +1,6 @@
 """What the hub knows of requests and applications: titles, areas, who must act next, by when. Nothing confidential."""
 
+import re
 from datetime import timedelta
 
 from django.db import transaction
@@ -8,16 +9,18 @@ from ansim.errors import N_, Problem
 from ansim.governance.application import Report, Submit, application
 from ansim.governance.core import civil_day
 from ansim.sites import clock
-from ansim.sites.exchange import post
+from ansim.sites.exchange import post, trust
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 ANSWER_DAYS = 14
 
 
 @post.receives("request.opened")
 def _on_opened(message: post.Message) -> None:
     given = message.payload
+    _check(given, message.sender)
     if Record.objects.filter(kind="request", key=given["id"]).exists():
         return
     data = {
@@ -37,6 +40,27 @@ def _on_opened(message: post.Message) -> None:
     ledger.record("request", given["id"], data, status="open")
 
 
+def _check(given: dict, sender: str) -> None:
+    """What others will see on their pages has the form that the pages rely on, and comes from an applicant's desk."""
+    directory = trust.directory()
+    title, holders = given.get("title"), given.get("holders")
+    fit = (
+        isinstance(given.get("id"), str)
+        and ID.fullmatch(given["id"])
+        and isinstance(title, dict)
+        and {"ko", "en"} <= set(title)
+        and all(isinstance(text, str) and len(text) <= 500 for text in title.values())
+        and isinstance(given.get("areas"), list)
+        and all(isinstance(area, str) for area in given["areas"])
+        and isinstance(holders, list)
+        and 0 < len(holders) <= len(directory.sites)
+        and all(isinstance(each, str) and directory.site(each)["kind"] == "holder" for each in holders)
+        and isinstance(given.get("person", ""), str)
+    )
+    if directory.site(sender)["kind"] != "user" or not fit:
+        raise Problem("bad-request", N_("This is no request that the hub can show."))
+
+
 @post.receives("review.status")
 def _on_status(message: post.Message) -> None:
     """A holder's own news of its review; older news never overwrites newer."""
@@ -44,6 +68,9 @@ def _on_status(message: post.Message) -> None:
     found = Record.objects.select_for_update().filter(kind="request", key=given["id"]).first()
     if found is None or message.sender not in found.data["holders"]:
         raise Problem("not-asked", N_("{holder} was not asked this."), holder=message.sender)
+    texts = [given.get(name) for name in ("status", "waiting_on", "since", "due")]
+    if type(given.get("version")) is not int or not all(isinstance(text, str) and len(text) <= 100 for text in texts):
+        raise Problem("bad-status", N_("This is no state of a review."))
     if given["version"] <= found.data["holders"][message.sender]["version"]:
         return
     entry = {name: given[name] for name in ("status", "waiting_on", "since", "due", "version")}
@@ -76,6 +103,9 @@ def _on_status(message: post.Message) -> None:
 def _on_submit(message: post.Message) -> None:
     """The public part of an application whose whole went sealed to the holders."""
     public, key = message.payload["public"], message.payload["request"]
+    found = Record.objects.select_for_update().filter(kind="request", key=key).first()
+    if found and found.data["organisation"] != message.sender:
+        raise Problem("not-yours", N_("This request is another organisation's."))
     due = (civil_day(clock.now()) + timedelta(days=ANSWER_DAYS)).isoformat()
     with transaction.atomic():
         submit = Submit(
@@ -89,7 +119,6 @@ def _on_submit(message: post.Message) -> None:
             signature={"key": message.payload["signature"]["kid"], "digest": message.payload["digest"]},
         )
         ledger.execute(application, key, submit, actor=message.sender)
-        found = Record.objects.filter(kind="request", key=key).first()
         if found:
             ledger.record(
                 "request", key, {**found.data, "application": public["id"], "public": public}, status="applied"

@@ -16,6 +16,11 @@ def _on_publish(message: post.Message) -> None:
     catalogue.check_description(document, document["disclosure"]["threshold"])
     if document["holder"]["id"] != message.sender:
         raise Problem("not-yours", N_("A dataset is described by its own holder."))
+    if not isinstance(document.get("id"), str) or not 0 < len(document["id"]) <= 100:
+        raise Problem("bad-dataset", N_("A dataset needs an id."))
+    held = Record.objects.filter(kind="dataset", key=document["id"]).first()
+    if held and held.data["description"]["holder"] != message.sender:
+        raise Problem("not-yours", N_("A dataset is described by its own holder."))
     digest = ledger.keep(given, "dataset")
     ledger.note(f"dataset:{document['id']}", "dataset.published", actor=message.sender, description=digest)
     ledger.record("dataset", document["id"], {"description": document, "signed": digest}, status=message.sender)

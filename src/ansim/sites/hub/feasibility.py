@@ -4,6 +4,7 @@ The hub asks in its own name, so a stolen hub can ask too: each holder keeps a b
 that would tell one person apart.
 """
 
+import re
 import secrets
 
 from django.db import transaction
@@ -15,6 +16,7 @@ from ansim.sites.exchange import post, trust
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 
+SHOWN = re.compile(r"[<≥>]?\d{1,9}")
 ANSWERS = {"answered", "refused"}
 
 
@@ -56,11 +58,14 @@ def _on_answer(message: post.Message) -> None:
         raise Problem("not-asked", N_("{holder} was not asked this."), holder=message.sender)
     if message.payload["status"] not in ANSWERS:
         raise Problem("bad-answer", N_("This is no answer to a feasibility question."))
+    shown = message.payload.get("shown")
+    if shown is not None and not (isinstance(shown, str) and SHOWN.fullmatch(shown)):
+        raise Problem("bad-answer", N_("This is no answer to a feasibility question."))
     if found.data["answers"][message.sender]["status"] in ANSWERS:
         return  # the first answer stands
     answer = {
         "status": message.payload["status"],
-        "shown": message.payload.get("shown"),
+        "shown": shown,
         "at": clock.iso(clock.now()),
     }
     data = {**found.data, "answers": {**found.data["answers"], message.sender: answer}}

@@ -1,11 +1,15 @@
 """The public register: agreements, releases and closures, as the sites that made them report."""
 
+import re
+
 from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.exchange import post, trust
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+AGREED = {"version", "title", "areas", "user", "holders", "digest"}  # what every party must say alike
 KINDS = ("agreement", "release", "closed")
 
 
@@ -17,9 +21,18 @@ def _on_note(message: post.Message) -> None:
         raise Problem("bad-note", N_("The register does not know this kind of entry."))
     if trust.directory().site(message.sender)["kind"] == "user":
         raise Problem("not-yours", N_("Entries come from hospitals, public bodies and centres."))
+    if not isinstance(given.get("id"), str) or not ID.fullmatch(given["id"]):
+        raise Problem("bad-note", N_("The register does not know this kind of entry."))
+    facts = {name: value for name, value in given.items() if name not in {"said_by", "differs", "first"}}
     key = f"{given['kind']}:{given['id']}"
-    found = Record.objects.filter(kind="register", key=key).first()
-    said_by = sorted({*(found.data["said_by"] if found else []), message.sender})
-    data = {**(found.data if found else {"at": clock.iso(clock.now())}), **given, "said_by": said_by}
+    found = Record.objects.select_for_update().filter(kind="register", key=key).first()
+    held = found.data if found else {"at": clock.iso(clock.now()), "first": message.sender, "said_by": []}
+    said_by = sorted({*held["said_by"], message.sender})
+    if message.sender == held["first"]:  # its own word it may correct; nobody else's
+        data = {**held, **facts, "said_by": said_by}
+    else:
+        same = all(held.get(name) == value for name, value in facts.items() if name in AGREED)
+        differs = {*held.get("differs", []), *([] if same else [message.sender])}
+        data = {**held, "said_by": said_by, "differs": sorted(differs)}
     ledger.note(f"register:{key}", "register.entered", actor=message.sender, entry=given["kind"])
     ledger.record("register", key, data, status=given["kind"])

@@ -120,6 +120,8 @@ def _on_status(message: post.Message) -> None:
 
 @post.receives("thread.message")
 def _on_message(message: post.Message) -> None:
+    if not all(isinstance(message.payload.get(name), str) for name in ("id", "text", "by")):
+        raise Problem("no-message", N_("Write a message to a hospital of this request."), where="text")
     thread = get(message.payload["id"])["holders"].get(message.sender, {}).get("thread", [])
     entry = {
         "at": clock.iso(clock.now()),

@@ -1,6 +1,7 @@
 """What members ask under an agreement: extracts and federated analyses; and what comes back: refusals and releases."""
 
 import hashlib
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ansim.sites.exchange.transport import transport
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 from ansim.sites.user import agreements, signing
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it names a folder
 
 
 def ask_extract(key: str, *, area: str, person: str, holders: list[str] | None = None, query: Any = None) -> str:
@@ -66,11 +69,15 @@ def _send(job: dict, typ: str, receivers: list[str], person: str, key: str) -> s
     return name
 
 
+def _holders(key: str) -> list[str]:
+    return [holder["id"] for holder in agreements.get(key)["terms"]["holders"]]
+
+
 @post.receives("job.refused")
 def _on_refused(message: post.Message) -> None:
     """A holder or centre does not run a job; it says no more than that."""
     found = Record.objects.select_for_update().filter(kind="job", key=message.payload["job"]).first()
-    if found is None:
+    if found is None or message.sender not in {*found.data["answers"], *_holders(found.data["agreement"])}:
         raise Problem("not-asked", N_("This desk did not ask for that."))
     answers = {**found.data["answers"], message.sender: {"status": "refused", "reason": message.payload["reason"]}}
     ledger.record("job", found.key, {**found.data, "answers": answers}, status="refused")
@@ -84,6 +91,8 @@ def _on_release(message: post.Message) -> None:
     paper = agreements.get(given["agreement"])
     if message.sender != paper["terms"]["place"]["centre"]:
         raise Problem("not-the-centre", N_("Results come from the agreed centre only."))
+    if not ID.fullmatch(str(given["release"])) or not post.BLOB.fullmatch(str(given["blob"])):
+        raise Problem("bad-name", N_("This is not a release's name."))
     jobs.queue("fetch-release", given["release"], {**given, "sender": message.sender})
 
 
