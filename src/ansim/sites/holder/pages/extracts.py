@@ -1,5 +1,6 @@
 """Extracts at this holder: what was asked, the plan, the risk before and after, the decisions, and what was refused."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,8 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
-from ansim.sites.holder import extraction, extracts
+from ansim.governance import areas
+from ansim.sites.holder import agreements, extraction, extracts, source
 from ansim.sites.holder.risk_paper import TREATMENTS
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page, wants_json
 from ansim.sites.store import ledger
@@ -146,7 +148,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             "review": {**state.as_data(), "decisions": sorted(state.decisions)},
         },
         answer=Answer(STATES[data["status"]], NEXT.get(data["status"], ""), text=_explain(data, state)),
-        over=_("Agreement {id}").format(id=data["agreement"]),
+        over=phrase(agreements.state(data["agreement"]).current["terms"]["title"]),
         trail=[Link(_("Extracts"), "/extracts/")],
     )
 
@@ -166,7 +168,10 @@ def _acts(request: HttpRequest, data: dict, state: Any) -> list[Section]:
     from ansim.sites import people
 
     roles, user = people.roles(request.user), request.user.get_username()
-    if "operator" in roles and data["status"] in ("waiting", "failed", "not adequate", "stopped"):
+    stale = data["status"] == "in review" and source.version() != state.data_version
+    if stale and "operator" not in roles:
+        return [Section("", [Notice(_("The data have changed since: the operator has to make the extract again."))])]
+    if "operator" in roles and (stale or data["status"] in ("waiting", "failed", "not adequate", "stopped")):
         text = _("The people of the cohort are selected, pseudonymised by the plan below, and the files are checked.")
         return [
             Section(
@@ -194,7 +199,8 @@ def _facts(data: dict) -> list[Fact]:
     facts = [
         Fact(_("Asked by"), data["member"]),
         Fact(_("Asked on"), datetime.fromisoformat(data["asked"])),
-        Fact(_("Area of research"), data["area"]),
+        Fact(_("Area of research"), phrase(areas.tree().get(data["area"], data["area"]))),
+        Fact(_("Agreement"), Link(data["agreement"], f"/agreements/{data['agreement']}/")),
         Fact(_("Signed job"), Code(data["job"], 16)),
     ]
     if data["operator"]:
@@ -210,11 +216,11 @@ def _facts(data: dict) -> list[Fact]:
 
 def _risk(data: dict, plan: dict | None, *, drawn: bool) -> list[Any]:
     before, after = data["before"] or {}, data.get("after") or {}
-    names = [
-        (_("People"), "people", str),
-        (_("Smallest group of people who look alike (k)"), "k", str),
-        (_("People who are unique"), "uniques", str),
-        (_("Groups"), "classes", str),
+    names: list[tuple[Any, str, Callable[[int], Any]]] = [
+        (_("People"), "people", int),
+        (_("Smallest group of people who look alike (k)"), "k", int),
+        (_("People who are unique"), "uniques", int),
+        (_("Groups"), "classes", int),
         (_("Highest risk of one person"), "highest_permille", _permille),
         (_("Average risk"), "average_permille", _permille),
     ]
