@@ -162,12 +162,22 @@ def _check(payload: dict) -> dict[str, Any]:
                     "code": each.rule,
                     "place": each.place,
                     "message": str(each.problem()),
+                    "text": each.text,
+                    "remedy": each.remedy,
+                    "facts": each.facts,
                 }
                 for each in checked.findings
             ]
             note = N_("The people behind this file are not known here: people judge it.")
             found.append(
-                {"file": file["name"], "level": "look", "code": "people-unknown", "place": "", "message": note}
+                {
+                    "file": file["name"],
+                    "level": "look",
+                    "code": "people-unknown",
+                    "place": "",
+                    "message": note,
+                    "text": note,
+                }
             )
         findings += found
         reports[file["name"]] = report
@@ -196,6 +206,7 @@ def _table(
                 "code": "nothing-shown",
                 "place": "",
                 "message": N_("Nothing of this table may be shown."),
+                "text": N_("Nothing of this table may be shown."),
             }
         )
     report = {
@@ -212,7 +223,9 @@ def _table(
         (folder / ".safe" / file).write_bytes(tables.written(released))
     if not found_cells:
         note = N_("The centre made this table again and it shows the same, protected numbers.")
-        found_cells = [{"file": file, "level": "note", "code": "machine-checked", "place": "", "message": note}]
+        found_cells = [
+            {"file": file, "level": "note", "code": "machine-checked", "place": "", "message": note, "text": note}
+        ]
     return report, found_cells
 
 

@@ -103,7 +103,15 @@ def reasons(released: Released) -> list[dict]:
 
 
 def _finding(file: str, code: str, place: str, text: str, **facts: Any) -> dict:
-    return {"file": file, "level": "refuse", "code": code, "place": place, "message": str(Problem(code, text, **facts))}
+    return {
+        "file": file,
+        "level": "refuse",
+        "code": code,
+        "place": place,
+        "message": str(Problem(code, text, **facts)),
+        "text": text,
+        "facts": facts,
+    }
 
 
 def _rows(content: bytes, file: str) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest
 from django.urls import path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.sites import people
@@ -71,7 +72,7 @@ def detail(request: HttpRequest, run: str) -> Page:
     ]
     sections = [Section(_("Holders"), [table]), Section(_("Analysis"), [facts])]
     if data["status"] == "failed":
-        sections.insert(0, Section("", [Notice(data["message"], "danger")]))
+        sections.insert(0, Section("", [Notice(gettext(data["message"]), "danger")]))
     result = None
     if status == "released" and space["status"] != "closed":
         result = releases.result_of(data["output"])

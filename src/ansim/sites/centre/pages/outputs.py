@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
@@ -147,7 +148,11 @@ def detail(request: HttpRequest, name: str) -> Page:
 
 def _told(finding: dict, inside: bool) -> dict:
     """A finding for a page; why a cell is hidden is for the checkers only, since it tells what the marker hides."""
-    return finding if inside else {name: value for name, value in finding.items() if name != "rules"}
+    told = {name: value for name, value in finding.items() if inside or name != "rules"}
+    if text := finding.get("text"):  # kept as a template, so that each reader has it in the own language
+        words = [gettext(part).format(**finding.get("facts", {})) for part in (text, finding.get("remedy", "")) if part]
+        told["message"] = " ".join(words)
+    return told
 
 
 def _file(space: dict, name: str, file: dict, findings: list[dict], held: dict, inside: bool) -> list[Any]:
@@ -265,6 +270,8 @@ def _answer(name: str, state: Any, roles: set[str], held: dict) -> Answer:
         "exportable": _("This centre"),
     }.get(state.status, "")
     safe = any(report.get("safe") for report in held.get("reports", {}).values())
+    if state.status == "refused" and safe:
+        who = _("The author, with the safe version")
     actions = []
     if "researcher" in roles and state.status == "refused" and safe:
         actions.append(Action(_("Ask for the safe version"), f"/outputs/{name}/safe/", method="post"))
