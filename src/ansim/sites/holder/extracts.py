@@ -87,6 +87,7 @@ def _asked(payload: dict, made: dict) -> None:
         "sender": payload["sender"],
         "agreement": document["agreement"],
         "version": document["version"],
+        "title": agreements.state(document["agreement"]).current["terms"]["title"],
         "request": agreements.request_of(document["agreement"]),
         "member": document["member"],
         "area": document["area"],

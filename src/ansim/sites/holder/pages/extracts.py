@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.governance import areas
-from ansim.sites.holder import agreements, extraction, extracts, source
+from ansim.sites.holder import extraction, extracts, source
 from ansim.sites.holder.risk_paper import TREATMENTS
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page, wants_json
 from ansim.sites.store import ledger
@@ -90,10 +90,10 @@ def _brief(data: dict) -> dict:
 def _table(rows: list[dict]) -> Table:
     return Table(
         _("Extracts"),
-        [Column(_("Extract")), Column(_("State")), Column(_("Must act")), Column(_("Asked by")), Column(_("Asked on"))],
+        [Column(_("Study")), Column(_("State")), Column(_("Must act")), Column(_("Asked by")), Column(_("Asked on"))],
         [
             [
-                Link(each["id"], f"/extracts/{each['id']}/"),
+                Link(each["title"], f"/extracts/{each['id']}/"),
                 STATES[each["status"]],
                 NEXT.get(each["status"], "–"),
                 each["member"],
@@ -148,7 +148,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             "review": {**state.as_data(), "decisions": sorted(state.decisions)},
         },
         answer=Answer(STATES[data["status"]], NEXT.get(data["status"], ""), text=_explain(data, state)),
-        over=phrase(agreements.state(data["agreement"]).current["terms"]["title"]),
+        over=phrase(data["title"]),
         trail=[Link(_("Extracts"), "/extracts/")],
     )
 

@@ -10,7 +10,7 @@ from ansim.sites.holder import federated
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import phrase
-from ansim.sites.web.parts import Column, Table, Tag
+from ansim.sites.web.parts import Code, Column, Table, Tag
 
 ROLES = ("steward", "officer", "auditor")
 NAVIGATION = [(70, _("Federated analyses"), "/federated/", set(ROLES), None)]
@@ -43,7 +43,7 @@ def listing(request: HttpRequest) -> Page:
         ],
         [
             [
-                phrase(each["title"]) or each["id"],
+                phrase(each["title"]) or Code(each["id"], 12),
                 METHODS.get(each["method"], each["method"]),
                 STATES[each["status"]],
                 len(each["answers"]),
