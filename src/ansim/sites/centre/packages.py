@@ -27,9 +27,9 @@ def place() -> Path:
     return Path(tempfile.gettempdir()) / f"ansim-packages-{name}"
 
 
-@worker.beat("packages", lambda: 3600.0)
+@worker.beat("packages", lambda: 10.0)
 def prepare() -> None:
-    """At start, when the set is not there yet; it takes some seconds and nothing waits for it but the first script."""
+    """At start, or when the set was lost; it takes some seconds and only scripts wait for it."""
     sweep()
     if ready():
         return
