@@ -51,7 +51,7 @@ def in_force() -> list[Agreement]:
 
 def paper(key: str) -> dict:
     """The newest paper of an agreement that came here: {id, request, user, terms, digest, names, drawn, pdf, signed,
-    given, status}. given: digests of the terms that this holder signed; status: to sign | signed | in force."""
+    given, status}. given: digests of the terms that this holder signed; status: to sign | signed | in force | over."""
     found = Record.objects.filter(kind="paper", key=key).first()
     if found is None:
         raise Problem("no-agreement", N_("There is no agreement {key} here."), key=key)
@@ -60,6 +60,11 @@ def paper(key: str) -> dict:
 
 def _put(data: dict) -> None:
     ledger.record("paper", data["id"], data, status=data["status"], version=data["terms"]["version"])
+
+
+def over(key: str) -> None:
+    """The paper's last state, when the agreement is closed here."""
+    _put({**paper(key), "status": "over"})
 
 
 @post.receives("agreement.sign", sealed=True)

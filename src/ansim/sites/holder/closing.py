@@ -74,6 +74,7 @@ def _closed(payload: dict, done: tuple[list[dict], bytes]) -> None:
     certificate = ledger.keep_bytes(paper, "certificate", "application/pdf")
     ledger.execute(agreement, key, Close(by="clock", certificate=certificate), actor="clock")
     ledger.note(f"agreement-paper:{key}", "project.destroyed", actor="clock", certificate=certificate, items=len(items))
+    agreements.over(key)
     review = reviews.get(request)
     if review.status != "closed" and review.agreement == key:
         reason = "The agreement has ended." if state.status == "ended" else "The agreement was terminated."

@@ -1,0 +1,233 @@
+"""The life of a case in a holder's front rooms: counts, a signed application, an agreement, its amendment, its end."""
+
+import base64
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import back_rooms
+from back_rooms import KEY, REQUEST, World, deliver, refused, work, world
+
+from ansim.data.cdm.files import building_cdm
+from ansim.documents import digest
+from ansim.governance.papers.agreement import agreement as draw
+from ansim.governance.papers.sign import Party, sign_pdf
+from ansim.sites.exchange import signed
+
+HERE = World(Path(sys.argv[1]), "hospital-a")
+NOW = datetime.now(UTC)
+TERMS = {**HERE.terms(), "holders": [{"id": "hospital-a", "name": "Hospital A"}], "linkage": None}
+
+
+def data() -> None:
+    """300 people, 200 of them with the study's condition."""
+    with building_cdm(HERE.folder / "cdm.duckdb") as con:
+        con.execute(
+            "INSERT INTO person (person_id, gender_concept_id, year_of_birth, race_concept_id, ethnicity_concept_id) "
+            "SELECT i, CASE i % 2 WHEN 0 THEN 8507 ELSE 8532 END, 1960 + i % 30, 0, 0 FROM range(300) t(i)"
+        )
+        con.execute(
+            "INSERT INTO condition_occurrence (condition_occurrence_id, person_id, condition_concept_id, "
+            "condition_start_date, condition_type_concept_id) "
+            f"SELECT i, i, {world.SINUSITIS}, DATE '2012-04-01' + (i % 700)::INT, 0 FROM range(200) t(i)"
+        )
+
+
+def sign(site: str, key: str = "site"):
+    return HERE.store(site).private(key).private_key.sign
+
+
+def counts(post) -> None:
+    """Equal questions, equal answers, also after a crash; refusals are all alike; only the hub may ask."""
+    from django.db import transaction
+
+    from ansim.sites.config import site
+    from ansim.sites.holder import feasibility
+    from ansim.sites.store.models import Record
+
+    site().options["feasibility_grid_seconds"] = 0
+    query = {**world.query(), "variables": []}
+    asked = {"id": "fea-1", "query": query, "purpose": "x", "requester": "company-x/kim"}
+    refused("not-the-hub", deliver, "feasibility.ask", asked, "company-x")
+    deliver("feasibility.ask", asked, "hub")
+    deliver("feasibility.ask", asked, "hub")  # the same once more: one answer
+    [(to, first, _)] = post.take("feasibility.answer")
+    assert to == "hub"
+    assert first["status"] == "answered"
+    assert abs(int(first["shown"]) - 200) <= 10
+
+    again = {**asked, "id": "fea-2"}
+    with transaction.atomic():
+        post_handler(again)
+        payload = {"id": "fea-2"}
+        point = transaction.savepoint()
+        feasibility._answer(payload, feasibility._count(payload))  # a crash undoes memory and answer together
+        transaction.savepoint_rollback(point)
+    assert Record.objects.get(kind="feasibility", key="fea-2").status == "waiting"
+    work()
+    [(_, second, _)] = post.take("feasibility.answer")
+    assert second["shown"] == first["shown"]
+
+    for number, bad in enumerate(({"ansim": "query/9"}, "no query", {**query, "cohort": {}})):
+        deliver("feasibility.ask", {**asked, "id": f"fea-bad-{number}", "query": bad}, "hub")
+        [(_, answer, _)] = post.take("feasibility.answer")
+        assert answer == {"id": f"fea-bad-{number}", "status": "refused", "shown": None}
+        assert Record.objects.get(kind="feasibility", key=answer["id"]).data["why"]
+
+
+def post_handler(payload: dict) -> None:
+    from ansim.sites.exchange import post
+
+    post._handlers["feasibility.ask"](post.Message("feasibility.ask", "hub", payload, "0" * 32, datetime.now(UTC)))
+
+
+def application() -> dict:
+    names = ("title", "purpose", "areas", "query", "modes", "place", "max_persons", "not_before", "not_after")
+    return {
+        "ansim": "application/1",
+        "id": "app-front",
+        **{name: TERMS[name] for name in names},
+        "linkage": None,
+        "applicant": TERMS["user"],
+        "holders": ["hospital-a"],
+        "people": TERMS["members"],
+        "protocol": {"name": "p.pdf", "sha256": "e" * 64},
+        "pledges": {each["id"]: TERMS["not_before"] for each in TERMS["members"]},
+        "summary": {"ko": "요약", "en": "Summary"},
+    }
+
+
+def case(post) -> None:
+    """A request, its thread, a signed application; forged ones change nothing."""
+    from ansim.sites.holder import reviews, screening
+
+    asked = {"id": REQUEST, "applicant": {"org": "company-x", "person": "kim"}, "title": TERMS["title"]}
+    asked |= {"areas": TERMS["areas"], "purpose": TERMS["purpose"], "text": "?", "query": TERMS["query"]}
+    refused("not-a-user", deliver, "request.ask", asked, "hub")
+    deliver("request.ask", asked, "company-x")
+    assert {to for to, *_ in post.take("review.status")} == {"hub", "company-x"}
+    reviews.write(REQUEST, "we doubt it", "steward-a", internal=True)
+    assert not post.take("thread.message")
+    reviews.reply(REQUEST, "yes", [], "", "steward-a")
+    [(_, reply, sealed)] = post.take("request.reply")
+    assert sealed
+    assert "we doubt it" not in str(reply)
+
+    document, member = application(), "researcher@company-x"
+    key = HERE.store("company-x").keys[member]["kid"]
+    good = {"application": signed.sign_document(document, key, sign("company-x", member)), "request": REQUEST}
+    stranger = signed.sign_document(document, HERE.store("hub").keys["site"]["kid"], sign("hub"))
+    refused("unsigned", deliver, "application.submit", {**good, "application": stranger}, "company-x")
+    changed = {**good["application"], "document": {**document, "areas": ["health"]}}
+    refused("bad-signature", deliver, "application.submit", {**good, "application": changed}, "company-x")
+    refused("not-yours", deliver, "application.submit", good, "hub")
+    deliver("application.submit", good, "company-x")
+    found = screening.screen(REQUEST, {}, "officer-a")
+    assert (found["tier"]["level"], found["tier"]["reviewers"]) == ("medium", 2)
+    assert screening.irb_needed(REQUEST)
+    reviews.to_board(REQUEST, "officer-a")
+
+
+def paper(terms: dict, *parties: str) -> dict:
+    """The paper as the desk passes it on."""
+    drawn = NOW.isoformat(timespec="milliseconds")
+    pdf = draw(terms, names={}, at=datetime.fromisoformat(drawn))
+    from ansim.sites.exchange import trust
+
+    for party in parties:
+        certificate = base64.b64decode(trust.directory().site(party)["certificate"])
+        pdf = sign_pdf(pdf, Party(party, certificate, sign(party)), reason="agreed", at=datetime.now(UTC))
+    body = {"id": terms["id"], "request": REQUEST, "terms": terms, "names": {}, "drawn": drawn}
+    return {**body, "pdf": base64.b64encode(pdf).decode()}
+
+
+def votes(post) -> None:
+    from ansim.governance import board as core
+    from ansim.sites.holder import board
+
+    state = board.docket(REQUEST, "secretary-a")
+    people = [each["id"] for each in state.members]
+    for person in people:
+        board.act(REQUEST, core.DeclareConflict(by=person, conflict=False), person)
+    board.act(REQUEST, core.OpenVoting(by="secretary-a"), "secretary-a")
+    until = TERMS["not_after"]
+    refused("no-quorum", board.decide, REQUEST, "chair-a", "approved", [], until, "")
+    for person in people:
+        board.act(REQUEST, core.Vote(by=person, choice="approve"), person)
+    refused("not-the-chair", board.decide, REQUEST, people[-1], "approved", [], until, "")
+    board.decide(REQUEST, "chair-a", "approved", [], until, "")
+    told = {to: (payload, sealed) for to, payload, sealed in post.take("board.outcome")}
+    assert told["company-x"][1]
+    assert set(told["hub"][0]) == {"id", "outcome", "decided"}
+
+
+def agreed(post) -> None:
+    """Signed only after the board's approval; in force only with every signature; an older version never returns."""
+    from ansim.sites.holder import agreements
+
+    first = paper(TERMS, "company-x")
+    refused("not-yours", deliver, "agreement.sign", first, "hub")
+    deliver("agreement.sign", first, "company-x")
+    refused("board", agreements.sign, KEY, "legal-a")
+    votes(post)
+    agreements.sign(KEY, "legal-a")
+    [(_, back, sealed)] = post.take("agreement.signed")
+    assert sealed
+    refused("unsigned", deliver, "agreement.final", first, "company-x")
+    final = {**first, "pdf": back["pdf"]}
+    refused("not-yours", deliver, "agreement.final", final, "hub")
+    deliver("agreement.final", final, "company-x")
+    assert agreements.state(KEY).current["version"] == 1
+    assert agreements.request_of(KEY) == REQUEST
+    unseen = {**TERMS, "id": "agr-never-seen"}
+    refused("no-agreement", deliver, "agreement.final", paper(unseen, "company-x", "hospital-a"), "company-x")
+
+    wider = {**TERMS, "version": 2, "supersedes": digest(TERMS), "areas": ["health"]}
+    deliver("agreement.sign", paper(wider, "company-x"), "company-x")
+    refused("area-outside", agreements.sign, KEY, "legal-a")  # the difference must be accepted
+    agreements.sign(KEY, "legal-a", accept=True)
+    [(_, back, _)] = post.take("agreement.signed")
+    deliver("agreement.final", {**paper(wider, "company-x"), "pdf": back["pdf"]}, "company-x")
+    assert agreements.state(KEY).current["version"] == 2
+    refused("wrong-version", deliver, "agreement.final", final, "company-x")
+    assert [each.id for each in agreements.in_force()] == [KEY]
+
+
+def ended() -> None:
+    """By the site's own clock: keys destroyed, certificate kept, review closed."""
+    from ansim.sites import clock
+    from ansim.sites.exchange import post
+    from ansim.sites.holder import agreements, closing, reviews
+
+    post.keeper().call("pseudonyms", project=KEY, ids=["1"])
+    closing._end()
+    assert agreements.in_force()
+    clock.move(timedelta(days=92).total_seconds())
+    closing._end()
+    closing._queue()
+    work()
+    assert agreements.state(KEY).status == "closed"
+    assert reviews.get(REQUEST).status == "closed"
+    refused("key-destroyed", post.keeper().call, "pseudonyms", project=KEY, ids=["1"])
+
+
+def main() -> None:
+    data()
+    from ansim.sites.keeper import client
+
+    keeper = client.start(HERE.folder)
+    try:
+        from ansim.sites.serve import prepare
+
+        prepare(HERE.folder)
+        post = back_rooms.Post()
+        counts(post)
+        case(post)
+        agreed(post)
+        ended()
+    finally:
+        keeper.stdin.close()
+        keeper.wait(5)
+
+
+main()
