@@ -33,10 +33,8 @@ def ask(person, number: int) -> str:
         "period": {"from": "1900-01-01", "to": "2019-12-31"},
     }
     about = {"ko": f"요청 {number}", "en": f"Request {number}"}
-    return person.post(
-        "/requests/new/", title=about, areas=["respiratory"], purpose="scientific-research", text="crash trial", query=query,
-        holders=["hospital-a"],
-    )["id"]  # fmt: skip
+    told = {"title": about, "areas": ["respiratory"], "purpose": "scientific-research", "text": "crash trial"}
+    return person.post("/requests/new/", **told, query=query, holders=["hospital-a"])["id"]
 
 
 def opened(network, site: str) -> dict[str, int]:
@@ -47,9 +45,8 @@ def opened(network, site: str) -> dict[str, int]:
 
 
 def reviews(network) -> dict[str, int]:
-    rows = network.rows(
-        "hospital-a", "SELECT stream, count(*) FROM ledger_event WHERE version = 1 AND stream LIKE 'review:%' GROUP BY stream"
-    )  # fmt: skip
+    first = "SELECT stream, count(*) FROM ledger_event WHERE version = 1 AND stream LIKE 'review:%' GROUP BY stream"
+    rows = network.rows("hospital-a", first)
     return {stream.partition(":")[2]: count for stream, count in rows}
 
 
@@ -95,7 +92,7 @@ def test_a_second_copy_of_a_site_refuses_to_start(network):
         env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert second.returncode == 1
-    assert "runs already" in second.stderr.replace("\n", " ")
+    assert "runs already" in " ".join(second.stderr.split())
     assert network.health("hospital-a")["unfit"] == ""  # and the first keeps its key process
 
 

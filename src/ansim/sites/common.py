@@ -1,5 +1,7 @@
 """Pages that every site has: health, the ledger, and the jobs that wait or failed."""
 
+from datetime import datetime
+
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +21,8 @@ def health(request: HttpRequest) -> HttpResponse:
     head = LedgerHead.objects.filter(id=1).first()
     now = clock.iso(clock.now())
     last = Event.objects.order_by("-seq").values_list("at", flat=True).first()
-    unfit = "clock-behind" if last and now < last else ""
+    behind = last and datetime.fromisoformat(last) - clock.now() > ledger.STEP_BACK
+    unfit = "clock-behind" if behind else ""
     try:
         post.keeper().public()
     except Problem as problem:
@@ -37,14 +40,17 @@ def health(request: HttpRequest) -> HttpResponse:
     )
 
 
+READERS = {"auditor", "admin", "coordinator", "legal"}
+
+
 @page()
 def ledger_page(request: HttpRequest) -> Page:
     """The newest entries of the ledger, and up to where others have witnessed it.
 
-    Reasons of refusals stand there: who is only a guest here (a researcher at a hub or centre) sees that there is an
-    entry, not what it says.
+    Votes, checks and reasons of refusals stand there, so only those whose office is to look after the record read what
+    an entry says: nobody who votes or checks sees another's decision here before the own one, and no guest a reason.
     """
-    inside = site().kind == "user" or bool(people.roles(request.user) - {"researcher"})
+    inside = bool(people.roles(request.user) & READERS)
     head = LedgerHead.objects.filter(id=1).first()
     size = head.size if head else 0
     newest = Checkpoint.objects.order_by("-size").first()
