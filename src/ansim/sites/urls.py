@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from functools import cache
 from types import ModuleType
 
 from django.http import HttpRequest
@@ -12,11 +13,12 @@ from ansim.sites import common, pages, people
 from ansim.sites.config import site
 
 
-def kind_modules() -> list[ModuleType]:
+@cache
+def kind_modules() -> tuple[ModuleType, ...]:
     """Every module of this site's kind: pages give `urlpatterns` and `NAVIGATION`, others declare handlers and jobs."""
     package = importlib.import_module(f"ansim.sites.{site().kind}")
     names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
-    return [importlib.import_module(name) for name in names]
+    return tuple(importlib.import_module(name) for name in names)
 
 
 def navigation(request: HttpRequest) -> list[tuple[object, str, int]]:

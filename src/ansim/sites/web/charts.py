@@ -8,6 +8,7 @@ Meaning is carried by position, direct labels and lightness, so charts survive g
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -27,6 +28,9 @@ INK = {
 }
 PARTS = ("ink", "quiet", "line", "mark", "second", "pale", "danger")
 SCHEMES = {scheme: dict(zip(PARTS, colours, strict=True)) for scheme, colours in INK.items()}
+
+
+_drawing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -135,9 +139,14 @@ def forest(title: Any, rows: Sequence[tuple[Any, float, float, float]], *, measu
 
 def draw(chart: Chart, *, scheme: str = "light") -> str:
     """The SVG text in one colour scheme, on a transparent ground."""
+    colours = SCHEMES[scheme]
+    with _drawing:  # the first drawing imports much; two threads at once would meet half-imported modules
+        return _svg(chart, colours)
+
+
+def _svg(chart: Chart, colours: dict[str, str]) -> str:
     import vl_convert
 
-    colours = SCHEMES[scheme]
     return str(vl_convert.vegalite_to_svg(_styled(_KINDS[chart.kind](chart, colours), chart, colours)))
 
 
