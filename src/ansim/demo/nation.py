@@ -55,6 +55,7 @@ def _hospital(letter: str, transport: str = "http") -> Place:
             f"secretary-{low}": ("심의위원회 간사", ["secretary"]),
             f"officer-{low}": ("개인정보 보호책임자", ["officer"]),
             f"legal-{low}": ("협약 서명권자", ["signatory"]),
+            f"auditor-{low}": ("감사 담당자", ["auditor"]),
         },
         transport,
     )
@@ -91,6 +92,7 @@ PLACES = [
             "checker1": ("반출 심사위원 1", ["checker"]),
             "checker2": ("반출 심사위원 2", ["checker"]),
             "exporter": ("반출심의 위원", ["exporter"]),
+            "auditor": ("감사 담당자", ["auditor"]),
             "researcher": ("김연구", ["researcher"]),
             "researcher2": ("박분석", ["researcher"]),
         },
