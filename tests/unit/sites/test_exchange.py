@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joserfc import jwe
+from joserfc.jwk import OKPKey
 
 from ansim.errors import Problem
 from ansim.sites.exchange import bulk, envelope, notices, signed
 from ansim.sites.keeper.keystore import Keystore, new_key, public, signing_key
+from ansim.sites.keeper.server import Verbs
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 SKEW = timedelta(minutes=5)
@@ -172,3 +175,17 @@ def test_keys_are_wrapped(tmp_path):
     assert code(Keystore.create, tmp_path / "keys", b"a long passphrase", {}) == "keys-exist"
     assert code(store.project_secret, "../outside") == "bad-project"
     assert (tmp_path / "keys" / "keys.sealed").stat().st_mode & 0o077 == 0
+
+
+def test_the_linkage_salt_goes_to_holders_of_the_signed_directory_only(tmp_path):
+    """A web process in wrong hands names a key of its own: the key process looks into the signed directory itself."""
+    store = Keystore.create(tmp_path / "keys", b"a long passphrase", {"site": "sig", "receive": "enc"})
+    root = new_key("sig")
+    verbs = Verbs(store, notices.Trust((public(root),), 1, {}, demo=True))
+    genuine = signed.sign_document(HERE.document, root["kid"], signing_key(root).sign)
+    forged = signed.sign_document(directory(b=[B, new_key("enc")]).document, MALLORY["kid"], signing_key(MALLORY).sign)
+    token = verbs.salt_for("agr-1", "b", genuine)
+    assert jwe.decrypt_compact(token, OKPKey.import_key(SEAL)).plaintext == store.project_secret("agr-1.link")
+    assert code(verbs.salt_for, "agr-1", "b", forged) == "too-few-signatures"
+    assert code(verbs.salt_for, "agr-1", "mallory", genuine) == "unknown-site"
+    assert code(Verbs(store).salt_for, "agr-1", "b", genuine) == "no-trust"

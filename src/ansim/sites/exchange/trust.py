@@ -22,8 +22,13 @@ def pinned() -> notices.Trust:
     return notices.Trust(here.roots, here.threshold, here.ministry, here.demo)
 
 
+def signed_notice(name: str) -> dict | None:
+    """The notice with its signatures, as it was accepted."""
+    return Notice.objects.filter(name=name).values_list("body", flat=True).first()
+
+
 def document(name: str) -> dict | None:
-    body = Notice.objects.filter(name=name).values_list("body", flat=True).first()
+    body = signed_notice(name)
     return body["document"] if body else None
 
 

@@ -61,7 +61,7 @@ def _make(payload: dict) -> None:
     key = payload["agreement"]
     others = sorted(terms_of(key)["holders"])[1:]
     for holder in others:
-        token = post.keeper().call("salt_for", project=key, receiver=trust.directory().receive_key(holder, clock.now()))
+        token = post.keeper().call("salt_for", project=key, receiver=holder, directory=trust.signed_notice("directory"))
         post.send("link.salt", {"agreement": key, "salt": token}, to=holder, sealed=True)
     ledger.record(SALT, key, {"made": True, "sent": others}, status="held")
     ledger.note(f"linkage:{key}", "salt.made", sent=others)

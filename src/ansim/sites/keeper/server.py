@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from joserfc import jwe
@@ -23,6 +24,8 @@ from ansim.errors import N_, Problem
 from ansim.privacy.deid import keys as deid_keys
 from ansim.privacy.linkage import keys as linkage_keys
 from ansim.sites import fitness
+from ansim.sites.config import read
+from ansim.sites.exchange import notices, signed
 from ansim.sites.keeper.keystore import Keystore, public
 
 log = logging.getLogger("ansim.keeper")
@@ -36,8 +39,8 @@ _registry.max_ciphertext_length = 64 * 1024 * 1024  # papers and linkage rows; w
 class Verbs:
     """What the key process does when asked; each method is a verb."""
 
-    def __init__(self, store: Keystore):
-        self._store = store
+    def __init__(self, store: Keystore, trust: notices.Trust | None = None):
+        self._store, self._trust = store, trust
         self._lock = threading.Lock()
 
     def public(self) -> dict:
@@ -70,10 +73,20 @@ class Verbs:
     def serials(self, project: str, ids: list) -> list[str]:
         return [str(serial) for serial in deid_keys.serials(self._secret(project), ids)]
 
-    def salt_for(self, project: str, receiver: dict) -> str:
-        """The project's linkage salt, made at first use and encrypted to another applicant's public key."""
+    def salt_for(self, project: str, receiver: str, directory: dict) -> str:
+        """The project's linkage salt, made at first use and encrypted to another holder.
+
+        directory: the signed site directory, verified here against the pinned roots, so that a web process in wrong
+        hands cannot have the salt encrypted to a key of its own.
+        """
+        if self._trust is None:
+            raise Problem("no-trust", N_("This key process was started without trust roots."))
+        known = notices.Directory(signed.open_document(directory, self._trust.roots, self._trust.threshold))
+        if known.site(receiver)["kind"] != "holder":
+            raise Problem("not-a-holder", N_("{site} is no data holder."), site=receiver)
+        key = known.receive_key(receiver, datetime.now(UTC))
         salt = self._secret(f"{project}.link")
-        return jwe.encrypt_compact({"alg": RECEIVE[0], "enc": RECEIVE[1]}, salt, _key(receiver), algorithms=RECEIVE)
+        return jwe.encrypt_compact({"alg": RECEIVE[0], "enc": RECEIVE[1]}, salt, _key(key), algorithms=RECEIVE)
 
     def take_salt(self, project: str, key: str, token: str) -> None:
         salt = jwe.decrypt_compact(token, self._store.private(key), algorithms=RECEIVE).plaintext or b""
@@ -153,7 +166,8 @@ def serve(folder: Path, passphrase: bytes) -> None:
     old = os.umask(0o177)
     server = _Server("keeper.sock", _Handler)
     os.umask(old)
-    server.verbs = Verbs(store)
+    here = read(folder)
+    server.verbs = Verbs(store, notices.Trust(here.roots, here.threshold, here.ministry, here.demo))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print("ready", flush=True)
     sys.stdin.buffer.read()
