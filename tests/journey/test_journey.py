@@ -26,8 +26,8 @@ def free_ports(count: int) -> int:
     raise AssertionError("no free ports")
 
 
-@pytest.mark.slow()
-@pytest.mark.network()
+@pytest.mark.slow
+@pytest.mark.network
 def test_every_promise_of_the_journey_holds(tmp_path):
     report = tmp_path / "journey.html"
     played = play(tmp_path / "nation", port=free_ports(SITES), scale=0.5, report=report)

@@ -28,11 +28,10 @@ by_band = people.groupby(["age_band", "sex"]).person_id.nunique().rename("n").re
 by_band.to_csv("/out/small.csv", index=False)
 
 # Twelve rows of one person: whoever counts rows sees a safe 12.
-ages = people.groupby("age").person_id.nunique()
-alone = ages[ages == 1].index[0]
-one = people[people.age == alone]
-rows = pd.concat([one] * 12)
-rows.groupby("age").size().rename("n").reset_index().to_csv("/out/twelve.csv", index=False)
+keys = ["age", "sex", "naproxen_before", "amoxiclav_before"]
+alone = people.groupby(keys).filter(lambda group: len(group) == 1).head(1)
+rows = pd.concat([alone] * 12)
+rows.groupby(keys).size().rename("n").reset_index().to_csv("/out/twelve.csv", index=False)
 
 people.to_csv("/out/rows.csv", index=False)
 

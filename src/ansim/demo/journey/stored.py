@@ -137,8 +137,9 @@ def found(folder: Path, texts: Iterable[str], leave_out: Iterable[str] = ()) -> 
     return places
 
 
-WORD = re.compile(rb"(?:\\u[0-9a-f]{4}|[0-9A-Za-z_.\-\x80-\xff])+")
-ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
+WORD = re.compile(rb"[0-9A-Za-z_.\-\x80-\xff]+")
+ESCAPED = re.compile(rb"(?:\\u[0-9a-f]{4}|[0-9A-Za-z_.-])+")
+ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{64,}={0,2}")
 
 
 def found_many(folder: Path, texts: Iterable[str], leave_out: Iterable[str] = ()) -> dict[str, list[str]]:
@@ -147,16 +148,21 @@ def found_many(folder: Path, texts: Iterable[str], leave_out: Iterable[str] = ()
     wanted |= {json.dumps(text)[1:-1].encode(): text for text in wanted.values()}
     places: dict[str, list[str]] = {}
     for place, content in everything(folder, leave_out):
-        words = set(WORD.findall(content)) | set(WORD.findall(_decoded(content)))
-        for hit in wanted.keys() & words:
+        for hit in wanted.keys() & _words(content):
             places.setdefault(wanted[hit], []).append(place)
     return places
 
 
+def _words(content: bytes) -> set[bytes]:
+    """The words of a content, also those that are escaped as JSON does or stand in base64."""
+    words = set(WORD.findall(content)) | set(WORD.findall(_decoded(content)))
+    return words | set(ESCAPED.findall(content)) if b"\\u" in content else words
+
+
 def _decoded(content: bytes) -> bytes:
-    """What runs of base64 (either alphabet) in the content say."""
+    """What runs of base64 (either alphabet) in the content say; the same run is read once."""
     parts = []
-    for run in ENCODED.findall(content):
+    for run in set(ENCODED.findall(content)):
         plain = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
         parts.append(base64.b64decode(plain[: len(plain) // 4 * 4]))
     return b"\n".join(parts)

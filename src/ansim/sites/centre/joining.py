@@ -10,6 +10,7 @@ order of the holders' names. Without linkage `data/frame.parquet` is the union o
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def together(
         report = risk_after(con, _quasi_identifiers(con), policy)
     frame = linked_frame({holder: own_frame(folder, query) for holder, folder in folders.items()}, ids)
     pq.write_table(frame, work / "frame.parquet")
-    rates = {holder: round(1000 * found["people"] / count) if count else 0 for holder, count in people.items()}
+    joined = Counter(ids["institution"].to_pylist())  # a holder's own people among the linked, not all of them
+    rates = {holder: round(1000 * joined[holder] / count) if count else 0 for holder, count in people.items()}
     _finish(work, final, list(holders), found["people"], rates, report)
     return read(final)
 

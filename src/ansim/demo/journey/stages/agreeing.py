@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 from datetime import UTC, datetime
 from functools import partial
 
@@ -80,6 +81,7 @@ def _paper(journey: Journey, pdf: bytes) -> None:
         "the paper carries the machine terms", terms["query"] == study.QUERY and terms["areas"] == [study.AREA]
     )
     accepted = []
+    logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # it tells of every refusal at length
     for number in range(CHANGED_AT):
         place = (number * 2 + 1) * len(pdf) // (2 * CHANGED_AT)
         changed = pdf[:place] + bytes([pdf[place] ^ 1]) + pdf[place + 1 :]

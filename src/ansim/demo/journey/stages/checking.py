@@ -16,7 +16,12 @@ from ansim.privacy.disclosure.table import TOTAL
 from ansim.research.analysis import methods
 
 CRITERIA = {"related": True, "not_identifiable": True, "safety_plan": True, "reason": "aggregates as agreed"}
-AGES = {**study.table(), "rows": ["age"], "columns": [], "title": {"ko": "나이별", "en": "By age"}}
+AGES = {
+    **study.table(),
+    "rows": ["age", "sex"],
+    "columns": ["naproxen_before", "amoxiclav_before"],
+    "title": {"ko": "나이별", "en": "By age"},
+}
 FEWER = study.table({"naproxen_before": False})
 
 

@@ -1,7 +1,6 @@
 """Stage 9: hospital and public-body extracts joined over the key agency, which never sees payload."""
 
-import json
-from collections.abc import Iterable
+import itertools
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,11 @@ from ansim.demo.journey import study
 from ansim.demo.journey.promises import code_of, until
 from ansim.demo.journey.stored import found_many
 from ansim.demo.journey.world import Journey, Stage
+from ansim.privacy.linkage import match
 from ansim.privacy.linkage.score import score
+from ansim.research.cohort import compile as cohorts
+from ansim.research.cohort.query import parse
+from ansim.sites.keeper.client import Keeper
 
 SAMPLE = 400  # identities of each holder whose traces are looked for
 CRITERIA = {"related": True, "not_identifiable": True, "safety_plan": True}
@@ -31,9 +34,8 @@ def link(journey: Journey) -> str:
     journey.promise("its risk was assessed again after the join", {"k", "uniques"} <= set(risk), sorted(risk))
     code = code_of(lambda: _start(journey, key))
     journey.promise("nobody works on it before", code, code)
-    _scored(journey, key)
-    _nothing_at_agency(journey, key)
-    _nothing_at_centre(journey, key)
+    _scored(journey, key, matched, space["linkage"]["people"])
+    _kept_apart(journey, key)
     code = code_of(lambda: exporter.do(f"/workspaces/{key}/admit/", **CRITERIA))
     journey.promise("the export review needs its reasons", code, code)
     exporter.do(f"/workspaces/{key}/admit/", **CRITERIA, reason="as agreed; the room is closed; k was looked at")
@@ -64,59 +66,58 @@ def _joined(room, key: str) -> dict:
     return page if page["status"] in {"held", "open"} and page["linkage"] else {}
 
 
-def _scored(journey: Journey, key: str) -> None:
-    """Precision and recall of the pairs, with the truth that no site has and each holder's own key process."""
+def _scored(journey: Journey, key: str, matched: dict, linked: int) -> None:
+    """Precision and recall, with the truth that no site has.
+
+    Pairs, serials and pseudonyms were deleted with the join, so each holder's key process makes the same keys once
+    more and they are matched as the key agency matched them; that the same number came out is a promise of its own.
+    """
     truth = pq.read_table(journey.nation.folder / "truth" / "truth.parquet").to_pylist()
     who = {(row["holder"], row["person_id"]): row["true_person"] for row in truth}
-    person_of, extracted = {}, {}
-    for holder in study.LINKED:
-        people = _people(journey, holder, key)
-        extracted[holder] = {who[(holder, person)] for person in people.values()}
-        person_of[holder] = {serial: who[(holder, person)] for serial, person in people.items()}
-    pairs = _pairs(journey, key)
-    named = [(one, person_of[one][first], other, person_of[other][second]) for one, first, other, second in pairs]
-    true = {
-        (one, person, other, person)
-        for one in study.LINKED
-        for other in study.LINKED
-        if one < other
-        for person in extracted[one] & extracted[other]
+    person_of = {
+        holder: {serial: who[(holder, person)] for serial, person in _people(journey, holder, key).items()}
+        for holder in study.LINKED
     }
-    found = score(named, true)
-    journey.facts["linkage"] = found
-    journey.promise("precision of the linkage is at least 0.98", found["precision"] >= 0.98, found)
-    journey.promise("recall of the linkage is at least 0.90", found["recall"] >= 0.90, found)
+    again = match.groups({holder: _match_keys(journey, key, holder) for holder in study.LINKED})
+    same = len(again["groups"]) == matched["pairs"] == linked
+    journey.promise("as many people were joined as the keys tie together", same, (matched["pairs"], linked))
+    found, true = set(), set()
+    for one, other in itertools.combinations(study.LINKED, 2):
+        pairs = [(group[one], group[other]) for group in again["groups"] if one in group and other in group]
+        found |= {(one, person_of[one][first], other, person_of[other][second]) for first, second in pairs}
+        both = set(person_of[one].values()) & set(person_of[other].values())
+        true |= {(one, person, other, person) for person in both}
+    scored = score(found, true)
+    journey.facts["linkage"] = scored
+    journey.promise("precision of the linkage is at least 0.98", scored["precision"] >= 0.98, scored)
+    journey.promise("recall of the linkage is at least 0.90", scored["recall"] >= 0.90, scored)
 
 
 def _people(journey: Journey, holder: str, key: str) -> dict[str, int]:
-    """{serial: person id} of a holder's extract, made again by its own key process (only the holder can)."""
-    from ansim.research.cohort import compile as cohorts
-    from ansim.research.cohort.query import parse
-    from ansim.sites.keeper.client import Keeper
-
+    """{serial: person id} of those in a holder's extract, made again by its own key process (only it can)."""
     with duckdb.connect(str(journey.folder(holder) / "cdm.duckdb"), read_only=True) as con:
         ids = cohorts.cohort(con, parse(study.QUERY))["person_id"].to_pylist()
-    serials = Keeper(journey.folder(holder)).call("serials", project=key, ids=ids)
-    sent = pq.read_table(journey.folder(study.CENTRE) / "workspaces" / key / "received" / holder / "serials.parquet")
-    kept = set(sent["serial"].to_pylist())
-    return {serial: person for serial, person in zip(serials, ids, strict=True) if serial in kept}
+    keeper, kept = Keeper(journey.folder(holder)), set(journey.facts["pseudonyms"][holder])
+    serials, pseudonyms = (keeper.call(verb, project=key, ids=ids) for verb in ("serials", "pseudonyms"))
+    rows = zip(serials, pseudonyms, ids, strict=True)
+    return {serial: person for serial, pseudonym, person in rows if pseudonym in kept}
 
 
-def _pairs(journey: Journey, key: str) -> list[tuple[str, str, str, str]]:
-    """The pairs as the linker has them, each in the order of the holders' names."""
-    import sqlite3
+def _match_keys(journey: Journey, key: str, holder: str) -> list[dict]:
+    """The match keys of everybody in a holder's extract, made again by its key process: [{serial, keys}]."""
+    serials = {person: serial for serial, person in _people(journey, holder, key).items()}
+    with duckdb.connect(str(journey.folder(holder) / "identity.duckdb"), read_only=True) as con:
+        rows = con.execute("SELECT person_id, name, birth_date::VARCHAR, sex, phone FROM identity").fetchall()
+    names = ("name", "birth_date", "sex", "phone")
+    named = [
+        {"serial": serials[person], **dict(zip(names, values, strict=True))}
+        for person, *values in rows
+        if person in serials
+    ]
+    return Keeper(journey.folder(holder)).call("match_keys", project=key, rows=named)
 
-    with sqlite3.connect(f"file:{journey.folder(study.CENTRE)}/site.sqlite3?mode=ro", uri=True) as con:
-        (text,) = con.execute("SELECT data FROM store_record WHERE kind = 'pairs' AND key = ?", [key]).fetchone()
-    con.close()
-    pairs = []
-    for group in json.loads(text)["groups"]:
-        ends = sorted(group.items())
-        pairs += [(*one, *other) for number, one in enumerate(ends) for other in ends[number + 1 :]]
-    return pairs
 
-
-def identities(folder: Path, sample: int = SAMPLE) -> Iterable[str]:
+def identities(folder: Path, sample: int = SAMPLE) -> list[str]:
     """Names, phones and resident numbers of some people of a holder."""
     with duckdb.connect(str(folder / "identity.duckdb"), read_only=True) as con:
         rows = con.execute(
@@ -125,63 +126,32 @@ def identities(folder: Path, sample: int = SAMPLE) -> Iterable[str]:
     return [value for row in rows for value in row]
 
 
-def tokens(journey: Journey, key: str) -> set[str]:
-    """The pseudonyms in the extracts."""
-    place = journey.folder(study.CENTRE) / "workspaces" / key / "received"
-    files = place.glob("*/person.parquet")
-    return {token for file in files for token in pq.read_table(file, columns=["person_id"])["person_id"].to_pylist()}
+def _nowhere(journey: Journey, site: str, kinds: dict[str, list[str]]) -> None:
+    """Read everything that a site stored, once, for every kind of text that must not be there."""
+    texts = [text for listed in kinds.values() for text in listed]
+    traces = found_many(journey.folder(site), texts, leave_out=["packages"])  # pandas and its like, the same everywhere
+    for what, texts in kinds.items():
+        seen = {text: traces[text] for text in texts if text in traces}
+        journey.promise(f"all that {site} stored holds no {what}", texts and not seen, list(seen.items())[:3])
 
 
-def _nothing_at_agency(journey: Journey, key: str) -> None:
-    """Read everything that the key agency stored: no identity, no pseudonym, no concept or variable of the study."""
+def _kept_apart(journey: Journey, key: str) -> None:
+    """The key agency never sees payload, the linker never sees keys or identities: read what each has stored."""
     known = [value for holder in study.LINKED for value in identities(journey.folder(holder))]
-    pseudonyms = tokens(journey, key)
-    place = journey.folder(study.KEY_AGENCY)
-    traces = found_many(place, known)
-    journey.promise(
-        "all that the key agency stored holds no name, phone or resident number", not traces, list(traces.items())[:3]
-    )
-    traces = found_many(place, pseudonyms)
-    journey.promise("nor any pseudonym of an extract", not traces, list(traces.items())[:3])
-    tables = [str(file) for file in place.rglob("*") if file.suffix in {".parquet", ".duckdb", ".csv"}]
+    pseudonyms = [token for tokens in journey.facts["pseudonyms"].values() for token in tokens]
+    keys = [token for row in _match_keys(journey, key, "hospital-b") for token in row["keys"].values()]
+    identity = {"name, phone or resident number": known}
+    _nowhere(journey, study.KEY_AGENCY, {**identity, "pseudonym of an extract": pseudonyms})
+    tables = [file.name for file in journey.folder(study.KEY_AGENCY).rglob("*.parquet")]
     journey.promise("nor any table of rows", not tables, tables)
-    here = found_many(journey.folder("hospital-b"), list(identities(journey.folder("hospital-b"), 5)))
+    _nowhere(journey, study.CENTRE, {**identity, "match key of a linked person": keys})
+    _nowhere(journey, study.HUB, {**identity, "pseudonym": pseudonyms, "match key": keys})
+    here = found_many(journey.folder("hospital-b"), identities(journey.folder("hospital-b"), 5))
     journey.promise("(control) the same reading finds identities at the hospital", here, len(here))
-    inside = found_many(journey.folder(study.CENTRE), list(pseudonyms)[:20])
-    journey.promise("(control) and pseudonyms at the centre", len(inside) == 20, len(inside))
-
-
-def _nothing_at_centre(journey: Journey, key: str) -> None:
-    """Read everything that the centre stored: no match keys, no identity."""
-    place = journey.folder(study.CENTRE)
-    known = [value for holder in study.LINKED for value in identities(journey.folder(holder))]
-    traces = found_many(place, known)
-    journey.promise(
-        "all that the centre stored holds no name, phone or resident number", not traces, list(traces.items())[:3]
-    )
-    keys = _match_keys(journey, key)
-    traces = found_many(place, keys)
-    journey.promise("nor any match key of a linked person", keys and not traces, (len(keys), list(traces.items())[:3]))
-
-
-def _match_keys(journey: Journey, key: str, holder: str = "hospital-b") -> list[str]:
-    """Match keys of some people in the extract, made again by the holder's key process."""
-    from ansim.sites.keeper.client import Keeper
-
-    some = dict(list(_people(journey, holder, key).items())[:60])
-    with duckdb.connect(str(journey.folder(holder) / "identity.duckdb"), read_only=True) as con:
-        rows = con.execute(
-            "SELECT person_id, name, birth_date::VARCHAR, sex, phone FROM identity WHERE person_id IN "
-            "(SELECT unnest(?))",
-            [list(some.values())],
-        ).fetchall()
-    serials = {person: serial for serial, person in some.items()}
-    named = [
-        {"serial": serials[row[0]], "name": row[1], "birth_date": row[2], "sex": row[3], "phone": row[4]}
-        for row in rows
-    ]
-    made = Keeper(journey.folder(holder)).call("match_keys", project=key, rows=named)
-    return [token for row in made for token in row["keys"].values()]
+    frame = journey.folder(study.CENTRE) / "workspaces" / key / "prepared" / "linked" / "frame.parquet"
+    linked = pq.read_table(frame, columns=["person_id"])["person_id"].to_pylist()[:20]
+    there = found_many(journey.folder(study.CENTRE), linked, leave_out=["packages"])
+    journey.promise("(control) and the linked table's rows at the centre", len(there) == len(linked), len(there))
 
 
 LINK = Stage(9, "결합", "Link", link)

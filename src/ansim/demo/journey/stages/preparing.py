@@ -1,8 +1,11 @@
 """Stage 8: each linked holder extracts exactly the agreed scope, pseudonymises it, and has it judged by two people."""
 
+import re
 from functools import partial
+from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from ansim.demo.journey import drawing, study
 from ansim.demo.journey.promises import code_of, until
@@ -11,7 +14,7 @@ from ansim.research.cohort import compile as cohorts
 from ansim.research.cohort.query import parse
 
 DONE = ("leaving", "sent")
-DIRECT = ("person_source_value", "birth_datetime", "provider_id", "location_id", "note_text")
+DIRECT = {"person_source_value", "birth_datetime", "month_of_birth", "day_of_birth", "provider_id", "location_id"}
 
 
 def prepare(journey: Journey) -> str:
@@ -103,17 +106,12 @@ def _scope(journey: Journey, holder: str, key: str, made: dict) -> None:
     agreed = {study.QUERY["cohort"]["entry"]["event"]}
     agreed |= {variable["event"] for variable in study.QUERY["variables"] if variable.get("event")}
     journey.promise(f"{holder}: no event of another kind than agreed", events == agreed, sorted(events))
-    columns = {column for table in plan["tables"].values() for column in table["columns"]}
-    journey.promise(
-        f"{holder}: no column that names a person", not columns & set(DIRECT), sorted(columns & set(DIRECT))
-    )
     risk = made["risk"]
     reported = {"k", "uniques"} <= set(risk["after"]) and risk["after"]["k"] >= plan["policy"]["k"]
     journey.promise(
         f"{holder}: the risk report names k and uniqueness, and k is as the plan asks", reported, risk["after"]["k"]
     )
-    folder = journey.folder(holder) / "extracts" / key
-    _rows(journey, holder, folder)
+    _rows(journey, holder, journey.folder(holder) / "extracts" / key)
 
 
 def _drawn(journey: Journey, holder: str, made: dict, k: int) -> None:
@@ -122,22 +120,19 @@ def _drawn(journey: Journey, holder: str, made: dict, k: int) -> None:
         journey.figure(f"{holder}: {words} 동질집단 크기", f"{holder}: group sizes {side} pseudonymisation", svg)
 
 
-def _rows(journey: Journey, holder: str, folder) -> None:
-    """In the written files: tokens instead of numbers, agreed concepts only."""
+def _rows(journey: Journey, holder: str, folder: Path) -> None:
+    """In the written files: pseudonyms instead of people, agreed concepts only, no column that names anybody."""
     agreed = {study.VIRAL_SINUSITIS, study.CHRONIC_SINUSITIS, study.AMOXICILLIN_CLAVULANATE, study.NAPROXEN}
-    with duckdb.connect() as con:
-        found: set[int] = set()
-        for table, column in (("condition_occurrence", "condition_concept_id"), ("drug_exposure", "drug_concept_id")):
-            file = folder / f"{table}.parquet"
-            found |= {
-                row[0] for row in con.execute(f"SELECT DISTINCT {column} FROM read_parquet(?)", [str(file)]).fetchall()
-            }
-        tokens = con.execute("SELECT count(*) FILTER (NOT regexp_full_match(person_id::VARCHAR, '[0-9a-f]{32}')) FROM "
-                             "read_parquet(?)", [str(folder / "person.parquet")]).fetchall()[0][0]  # fmt: skip
-    journey.promise(
-        f"{holder}: the files hold the agreed concepts and no other", found <= agreed, sorted(found - agreed)
-    )
-    journey.promise(f"{holder}: every person is a pseudonym", tokens == 0, tokens)
+    concepts: set[int] = set()
+    for table, column in (("condition_occurrence", "condition_concept_id"), ("drug_exposure", "drug_concept_id")):
+        concepts |= set(pq.read_table(folder / f"{table}.parquet", columns=[column])[column].to_pylist())
+    journey.promise(f"{holder}: the files hold the agreed concepts and no other", concepts <= agreed, sorted(concepts))
+    named = {column for file in folder.glob("*.parquet") for column in pq.read_schema(file).names} & DIRECT
+    journey.promise(f"{holder}: no column that names a person is in them", not named, sorted(named))
+    tokens = pq.read_table(folder / "person.parquet", columns=["person_id"])["person_id"].to_pylist()
+    sound = all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
+    journey.promise(f"{holder}: every person is a pseudonym", tokens and sound, len(tokens))
+    journey.facts.setdefault("pseudonyms", {})[holder] = tokens
 
 
 PREPARE = Stage(8, "준비", "Prepare", prepare)
