@@ -8,7 +8,7 @@ from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 
 STEP = timedelta(seconds=5)  # written at most this often
-DOWN_AFTER = timedelta(seconds=45)  # a long poll takes up to 25 s, a courier's round less
+DOWN_AFTER = timedelta(seconds=30)  # a long poll takes up to 25 s, a courier's round less
 
 
 def saw(site_id: str) -> None:

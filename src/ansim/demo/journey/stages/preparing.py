@@ -14,7 +14,7 @@ from ansim.research.cohort import compile as cohorts
 from ansim.research.cohort.query import parse
 
 DONE = ("leaving", "sent")
-DIRECT = {"person_source_value", "birth_datetime", "month_of_birth", "day_of_birth", "provider_id", "location_id"}
+DIRECT = {"person_source_value", "birth_datetime", "provider_id", "location_id"}
 
 
 def prepare(journey: Journey) -> str:
@@ -129,10 +129,24 @@ def _rows(journey: Journey, holder: str, folder: Path) -> None:
     journey.promise(f"{holder}: the files hold the agreed concepts and no other", concepts <= agreed, sorted(concepts))
     named = {column for file in folder.glob("*.parquet") for column in pq.read_schema(file).names} & DIRECT
     journey.promise(f"{holder}: no column that names a person is in them", not named, sorted(named))
+    own = _own_birthdays(folder)
+    journey.promise(f"{holder}: births say the age on entry and nothing of their own", own == 0, own)
     tokens = pq.read_table(folder / "person.parquet", columns=["person_id"])["person_id"].to_pylist()
     sound = all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
     journey.promise(f"{holder}: every person is a pseudonym", tokens and sound, len(tokens))
     journey.facts.setdefault("pseudonyms", {})[holder] = tokens
+
+
+def _own_birthdays(folder: Path) -> int:
+    """People whose birth in the extract is not their (shifted) entry date whole years before (decision 0007)."""
+    with duckdb.connect() as con:
+        found = con.execute(
+            "SELECT count(*) FROM read_parquet(?) JOIN read_parquet(?) USING (person_id) WHERE"
+            " make_date(year_of_birth, month_of_birth, day_of_birth)"
+            " + to_years((year(start_date) - year_of_birth)::INT) <> start_date AND strftime(start_date, '%m-%d') <> '02-29'",
+            [str(folder / "person.parquet"), str(folder / "cohort.parquet")],
+        ).fetchone()
+    return found[0] if found else -1
 
 
 PREPARE = Stage(8, "준비", "Prepare", prepare)

@@ -130,9 +130,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             who=", ".join(phrase(called.get(name, name)) for name in pending),
             by=date.fromisoformat(due) if due else None,
             late=bool(due) and date.fromisoformat(due) < today,
-            text=_(
-                "Cohort, protocol and people travel sealed from desk to hospital; this portal cannot read them."
-            ),
+            text=_("Cohort, protocol and people travel sealed from desk to hospital; this portal cannot read them."),
         ),
         over=_("Request to several hospitals"),
         trail=[Link(_("Requests"), "/requests/")],
