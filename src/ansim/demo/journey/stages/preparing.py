@@ -140,10 +140,11 @@ def _rows(journey: Journey, holder: str, folder: Path) -> None:
 def _own_birthdays(folder: Path) -> int:
     """People whose birth in the extract is not their (shifted) entry date whole years before (decision 0007)."""
     with duckdb.connect() as con:
+        birth = "make_date(year_of_birth, month_of_birth, day_of_birth)"
         found = con.execute(
-            "SELECT count(*) FROM read_parquet(?) JOIN read_parquet(?) USING (person_id) WHERE"
-            " make_date(year_of_birth, month_of_birth, day_of_birth)"
-            " + to_years((year(start_date) - year_of_birth)::INT) <> start_date AND strftime(start_date, '%m-%d') <> '02-29'",
+            "SELECT count(*) FROM read_parquet(?) JOIN read_parquet(?) USING (person_id)"
+            f" WHERE {birth} + to_years((year(start_date) - year_of_birth)::INT) <> start_date"
+            " AND strftime(start_date, '%m-%d') <> '02-29'",
             [str(folder / "person.parquet"), str(folder / "cohort.parquet")],
         ).fetchone()
     return found[0] if found else -1
