@@ -29,6 +29,13 @@ fix: env                    ## what tools can mend by themselves
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
+bench: env                  ## how fast: ledger, and each stage of the journey
+	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/ansim journey
+
+soak: env system-demo system-test ## the long suites, with a result file in docs/
+	$(BIN)/python tools/soak.py
+
 docs: env                   ## the pages that are made from the code
 	$(BIN)/python tools/tables.py
 	$(BIN)/python tools/attacks.py
