@@ -20,14 +20,14 @@ test: env system-demo system-test ## everything that must hold
 	$(BIN)/pytest
 
 check: env docs-check       ## style, types, layers, generated docs; never edits
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 fix: env                    ## what tools can mend by themselves
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks tools
+	$(BIN)/ruff format src tests benchmarks tools
 
 bench: env                  ## how fast: ledger, and each stage of the journey
 	$(BIN)/python benchmarks/ledger.py

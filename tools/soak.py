@@ -1,6 +1,6 @@
 """The long suites: power cuts amid messages and amid the whole journey, attacks, sandbox escapes.
 
-Writes docs/soak.json: commit, seed, machine, counts. ANSIM_KILLS (default 200) and ANSIM_SEED choose how long and which.
+Writes docs/soak.json: commit, seed, machine, counts. ANSIM_KILLS (200) and ANSIM_SEED choose how long and which.
 """
 
 import json
@@ -36,9 +36,7 @@ def run(arguments: list[str], environment: dict[str, str]) -> dict[str, float | 
 
 def main() -> int:
     environment = {"ANSIM_KILLS": "200", "ANSIM_SEED": "20261124", **os.environ}
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     results = {name: run(arguments, environment) for name, arguments in SUITES.items()}
     told = {
         "commit": git.stdout.strip(),
