@@ -11,7 +11,8 @@ from test_trust_and_grant import ATTACKS  # noqa: E402
 HEAD = """# Attacks and their positive controls
 
 Each attack is played by `tests/attacks`. *Defence on*: what the software does. *That one defence off*: the same attack
-with only the named defence switched off in the test, which shows that the test can fail and that this defence is what holds.
+with only the named defence switched off in the test. That shows that the test can fail, and that this defence is what
+holds.
 
 | attack | defence | defence on | that one defence off |
 |---|---|---|---|
