@@ -289,7 +289,13 @@ class Nation:
     def _accounts(self, place: Place) -> dict[str, str]:
         passwords = {name: f"{name}-{secrets.token_hex(4)}" for name in place.people}
         accounts = [
-            {"username": name, "name": who, "password": passwords[name], "roles": roles, "organisation": place.ko}
+            {
+                "username": name,
+                "name": who,
+                "password": passwords[name],
+                "roles": roles,
+                "organisation": "company-x" if roles == ["researcher"] else place.id,
+            }
             for name, (who, roles) in place.people.items()
         ]
         write_private(self.site(place.id) / "accounts.json", json.dumps(accounts).encode())

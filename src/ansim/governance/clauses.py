@@ -20,16 +20,16 @@ class Clause:
 
 GRANT = "tests/unit/governance/test_grant.py::test_each_violated_bound_alone_refuses"
 CLAUSES = (
-    Clause("version", "유효한 판", "Version in force", "agreement.unusable", GRANT),
+    Clause("version", "유효한 버전", "Version in force", "agreement.unusable", GRANT),
     Clause(
         "supersedes",
-        "대체되는 판",
+        "대체되는 버전",
         "Version superseded",
         "agreement.Draft",
         "tests/unit/governance/test_agreement.py::test_an_amendment_supersedes_and_the_old_version_never_returns",
     ),
-    Clause("user", "데이터 이용자", "Data user", "grant.member_attested", GRANT),
-    Clause("holders", "데이터 보유자", "Data holders", "grant.holder_is_party", GRANT),
+    Clause("user", "데이터 활용기관", "Data user", "grant.member_attested", GRANT),
+    Clause("holders", "데이터 보유기관", "Data holders", "grant.holder_is_party", GRANT),
     Clause("members", "연구자와 키", "Members and their keys", "grant.member_listed", GRANT),
     Clause(
         "purpose",

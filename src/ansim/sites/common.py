@@ -71,7 +71,7 @@ def ledger_page(request: HttpRequest) -> Page:
         [
             [
                 e.seq,
-                e.at[:19].replace("T", " "),
+                datetime.fromisoformat(e.at),
                 Code(e.type),
                 Code(e.stream if inside else "–", 40),
                 e.actor if inside else "–",

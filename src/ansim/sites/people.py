@@ -19,6 +19,7 @@ from ansim.errors import N_, Problem
 from ansim.sites.config import site
 from ansim.sites.fitness import Unfit
 from ansim.sites.web.parts import Actor, Face, NavItem
+from ansim.sites.wording import called
 
 STEP_UP_SECONDS = 600
 
@@ -121,16 +122,24 @@ def stepped_up(request: HttpRequest) -> bool:
     return time.time() - request.session.get("stepped_up", 0) < STEP_UP_SECONDS
 
 
+def _organisation(name: str) -> Any:
+    """An organisation's name from the site directory, or as it stands when the directory is not usable."""
+    try:
+        return called(name)
+    except Problem:
+        return name
+
+
 def face(request: HttpRequest) -> tuple[Face, Actor | None, list[NavItem]]:
     """What every page shows of the site, the person, and where to go."""
     from ansim.sites.urls import navigation as entries_for
 
     here = site()
-    user = request.user
+    user = getattr(request, "user", None)  # a request refused early has none
     actor = None
-    if user.is_authenticated:
+    if user is not None and user.is_authenticated:
         words = ", ".join(str(ROLES.get(role, role)) for role in sorted(roles(user)))
-        actor = Actor(user.first_name or user.username, user.last_name, words)
+        actor = Actor(user.first_name or user.username, _organisation(user.last_name), words)
     entries = entries_for(request) if actor or here.kind == "hub" else []
     navigation = [
         NavItem(label, url, current=request.path == url or (url != "/" and request.path.startswith(url)), count=count)

@@ -18,13 +18,13 @@ from ansim.research.cohort.query import parse
 from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.holder import agreements, board
-from ansim.sites.holder.pages.words import area_names, called, day, yes
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
+from ansim.sites.wording import area_names, called, day, yes
 
 READERS = ("signatory", "officer", "steward", "operator", "secretary", "auditor")
 STATES = {

@@ -15,13 +15,13 @@ from ansim.governance.board import BoardCase, advice, view
 from ansim.governance.core import civil_day
 from ansim.sites import clock, people
 from ansim.sites.holder import board, reviews, screening
-from ansim.sites.holder.pages.words import CHOICES, OUTCOMES, TIERS, called, day, lines, tag, yes
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
+from ansim.sites.wording import CHOICES, OUTCOMES, TIERS, called, day, lines, tag, yes
 
 READERS = ("secretary", "chair", "member", "outsider", "officer", "steward", "signatory", "auditor")
 

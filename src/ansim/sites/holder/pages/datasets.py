@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.sites import people
 from ansim.sites.holder import datasets, source
-from ansim.sites.holder.pages.words import lines
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, page
 from ansim.sites.web import charts
 from ansim.sites.web.figures import figure
 from ansim.sites.web.formats import number, percent
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Suppressed, Table, Tag
+from ansim.sites.wording import lines
 
 READERS = ("steward", "operator", "officer", "auditor", "reviewer")
 NAVIGATION: list[tuple] = [(40, _("Datasets"), "/datasets/", set(READERS), None)]

@@ -15,12 +15,12 @@ from ansim.research.cohort.query import parse
 from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.holder import reviews, screening
-from ansim.sites.holder.pages.words import OFFICES, STATUS, TIERS, area_names, called, day, lines, tag, yes
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, given, needed, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import language
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Moment, Table, Tag
+from ansim.sites.wording import OFFICES, STATUS, TIERS, area_names, called, day, lines, tag, yes
 
 # Which office of WAITING each role here fills.
 MINE = {
@@ -261,7 +261,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
             Fact(_("Period asked for"), f"{document['not_before']} – {document['not_after']}"),
             Fact(_("Mode"), ", ".join(document["modes"])),
             Fact(_("Place of analysis"), called(document["place"]["centre"])),
-            Fact(_("People"), ", ".join(f"{each['name']} ({each['id']})" for each in document["people"])),
+            Fact(_("Members"), ", ".join(f"{each['name']} ({each['id']})" for each in document["people"])),
             Fact(_("Most persons"), document["max_persons"] or _("None")),
             Fact(_("Protocol, SHA-256"), Code(document["protocol"]["sha256"], 16)),
             Fact(_("Linkage"), ", ".join(document["linkage"]["holders"]) if document["linkage"] else _("None")),

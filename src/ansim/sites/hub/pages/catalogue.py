@@ -5,8 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import path
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.data.cdm import EVENTS
@@ -138,7 +137,7 @@ def _people_figures(one: dict) -> list[Figure]:
     figures = []
     if years:
         most = max(years, key=lambda row: row[1] or 0)
-        title = _now("Most people have a record in {year}").format(year=most[0])
+        title = gettext("Most people have a record in {year}").format(year=most[0])
         table = Table(
             _("People by year"),
             [Column(_("Year")), Column(_("People"), number=True)],
@@ -151,7 +150,7 @@ def _people_figures(one: dict) -> list[Figure]:
     bands = [(band, sexes.get("F"), sexes.get("M")) for band, sexes in by_band.items()]
     if bands:
         largest = max(bands, key=lambda row: (row[1] or 0) + (row[2] or 0))
-        title = _now("The largest group is aged {band}").format(band=largest[0])
+        title = gettext("The largest group is aged {band}").format(band=largest[0])
         table = Table(
             _("People by age and sex"),
             [Column(_("Age band")), Column(_("Women"), number=True), Column(_("Men"), number=True)],
@@ -181,7 +180,7 @@ def _quality(one: dict) -> list[Any]:
     if gaps:
         shares = [(row["name"], row["missing_percent"] / 100) for row in gaps]
         worst = max(gaps, key=lambda row: row["missing_percent"])
-        title = _now("{name} lacks a value in {percent} of 100 records").format(
+        title = gettext("{name} lacks a value in {percent} of 100 records").format(
             name=worst["name"], percent=worst["missing_percent"]
         )
         table = Table(

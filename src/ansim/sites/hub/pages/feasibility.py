@@ -37,7 +37,7 @@ STATES = {
 class Question(Form):
     """Who is looked for; the same document that YAML gives."""
 
-    purpose = forms.CharField(label=_("What the count is for"), max_length=300, required=False)
+    purpose = forms.CharField(label=_("What the count is for"), max_length=300)
     title = forms.CharField(label=_("Name of the patient group"), max_length=100, required=False)
     event = forms.ChoiceField(label=_("Enters the group by a first"), choices=EVENTS, required=False)
     concepts = forms.CharField(
@@ -153,7 +153,7 @@ def _answered(found: Record) -> str:
 def listing(request: HttpRequest) -> Page:
     rows = Record.objects.filter(kind="feasibility").order_by("-updated")
     if "coordinator" not in request.user.groups.values_list("name", flat=True):
-        rows = rows.filter(data__person=request.user.get_username())
+        rows = rows.filter(data__person=request.user.get_username(), data__organisation=request.user.last_name or "-")
     ask = Action(_("Ask a new question"), "/feasibility/new/")
     if not rows:
         empty = Empty(
@@ -186,7 +186,8 @@ def detail(request: HttpRequest, key: str) -> Page:
     found = Record.objects.filter(kind="feasibility", key=key).first()
     if found is None or (
         "coordinator" not in request.user.groups.values_list("name", flat=True)
-        and found.data["person"] != request.user.get_username()
+        and (found.data["person"], found.data["organisation"])
+        != (request.user.get_username(), request.user.last_name or "-")
     ):
         raise Problem("no-question", N_("There is no such question of yours."))
     answers = _answers(found)

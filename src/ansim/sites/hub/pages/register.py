@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.sites import clock
-from ansim.sites.hub.pages.requests import area_names, names
+from ansim.sites.hub.pages.requests import names
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Answer, Clock, Code, Column, Fact, Link, Table, Tag
+from ansim.sites.wording import area_names
 
 NAVIGATION: list = [(60, _("Public register"), "/register/", set(), None)]
 TAGS = {

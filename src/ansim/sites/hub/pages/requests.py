@@ -8,33 +8,30 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
-from ansim.governance import areas
 from ansim.governance.core import civil_day
 from ansim.sites import clock, people
 from ansim.sites.exchange import trust
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import phrase
-from ansim.sites.web.parts import Answer, Column, Fact, Link, Progress, ProgressRow, Step, Table, Tag, Tone
+from ansim.sites.web.parts import Answer, Column, Fact, Link, Progress, ProgressRow, Step, Table, Tag
+from ansim.sites.wording import APPLICATION, OFFICES, STATUS, area_names, tag
 
 NAVIGATION = [(40, _("Requests"), "/requests/", {"researcher", "coordinator"}, None)]
 
 STAGES = [_("Reply"), _("Screening"), _("Board"), _("Agreement"), _("Preparation"), _("Open")]
-STATUS: dict[str, tuple[int, Any, Tone]] = {
-    "sent": (0, _("Sent"), "info"),
-    "asked": (0, _("Waiting for a reply"), "info"),
-    "replied": (0, _("Replied"), "success"),
-    "unwilling": (0, _("Not taking part"), "neutral"),
-    "received": (1, _("Application received"), "info"),
-    "screening": (1, _("In screening"), "info"),
-    "returned": (1, _("Returned for mending"), "warning"),
-    "board": (2, _("At the board"), "info"),
-    "approved": (2, _("Approved"), "success"),
-    "rejected": (2, _("Not approved"), "danger"),
-    "agreement": (3, _("Being signed"), "info"),
-    "preparing": (4, _("Being prepared"), "info"),
-    "open": (5, _("In use"), "success"),
-    "closed": (5, _("Closed"), "neutral"),
+# In which column of the matrix a holder's state stands.
+COLUMN = {
+    "received": 1,
+    "screening": 1,
+    "returned": 1,
+    "board": 2,
+    "approved": 2,
+    "rejected": 2,
+    "agreement": 3,
+    "preparing": 4,
+    "open": 5,
+    "closed": 5,
 }
 
 
@@ -42,18 +39,11 @@ def _mine(request: HttpRequest) -> Any:
     rows = Record.objects.filter(kind="request").order_by("-updated")
     if "coordinator" in people.roles(request.user):
         return rows
-    return rows.filter(data__person=f"{request.user.get_username()}@company-x") | rows.filter(
-        data__person=request.user.get_username()
-    )
+    return rows.filter(data__person=request.user.get_username(), data__organisation=request.user.last_name)
 
 
 def names() -> dict[str, dict]:
     return {site["id"]: site["name"] for site in trust.directory().sites.values()}
-
-
-def area_names(codes: list[str]) -> str:
-    tree = areas.tree()
-    return ", ".join(phrase(tree[code]) if code in tree else code for code in codes)
 
 
 def matrix(holders: dict[str, dict], today: date) -> Progress:
@@ -61,13 +51,19 @@ def matrix(holders: dict[str, dict], today: date) -> Progress:
     called = names()
     rows = []
     for holder, entry in holders.items():
-        reached, word, tone = STATUS.get(entry["status"], (0, entry["status"], "neutral"))
+        reached = COLUMN.get(entry["status"], 0)
         late = bool(entry["due"]) and date.fromisoformat(entry["due"][:10]) < today
         steps: list[Step | None] = [
             Step(Tag(_("Done"), "success")) if column < reached else None for column in range(len(STAGES))
         ]
-        steps[reached] = Step(Tag(word, tone), date.fromisoformat(entry["due"][:10]) if entry["due"] else None, late)
-        rows.append(ProgressRow(called.get(holder, holder), steps, waiting_on=entry["waiting_on"]))
+        steps[reached] = Step(
+            tag(STATUS, entry["status"]), date.fromisoformat(entry["due"][:10]) if entry["due"] else None, late
+        )
+        rows.append(
+            ProgressRow(
+                called.get(holder, holder), steps, waiting_on=OFFICES.get(entry["waiting_on"], entry["waiting_on"])
+            )
+        )
     return Progress(_("Where each hospital stands"), STAGES, rows)
 
 
@@ -126,7 +122,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         ],
         {"request": {**found.data}, "application": application.data if application else None},
         answer=Answer(
-            Tag(application.data["status"] if application else _("Asked"), "info"),
+            tag(APPLICATION, application.data["status"]) if application else Tag(_("Asked"), "info"),
             who=", ".join(phrase(called.get(name, name)) for name in pending),
             by=date.fromisoformat(due) if due else None,
             late=bool(due) and date.fromisoformat(due) < today,

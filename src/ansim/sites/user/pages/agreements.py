@@ -21,11 +21,12 @@ from ansim.sites.user import agreements, cases, membership, signing, work
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
+from ansim.sites.wording import ANSWERED, METHODS, MODES, area_names, called, tag
 
 NAVIGATION = [
     (20, _("Agreements"), "/agreements/", {"researcher", "legal"}, None),
     (30, _("Results"), "/releases/", {"researcher", "legal"}, None),
-    (40, _("People"), "/members/", {"researcher", "legal"}, None),
+    (40, _("Members"), "/members/", {"researcher", "legal"}, None),
 ]
 STATES = {
     "signing": Tag(_("Being signed"), "info"),
@@ -204,12 +205,15 @@ def detail(request: HttpRequest, key: str) -> Page:
         ],
     )
     facts = [
-        Fact(_("Area of research"), ", ".join(terms["areas"])),
+        Fact(_("Area of research"), area_names(terms["areas"])),
         Fact(_("Period"), f"{terms['not_before']} – {terms['not_after']}"),
-        Fact(_("Mode"), ", ".join(terms["modes"])),
-        Fact(_("Centre"), terms["place"]["centre"]),
-        Fact(_("Linkage"), ", ".join(terms["linkage"]["holders"]) if terms["linkage"] else _("None")),
-        Fact(_("People"), ", ".join(each["name"] for each in terms["members"])),
+        Fact(_("Mode"), ", ".join(str(MODES.get(mode, mode)) for mode in terms["modes"])),
+        Fact(_("Centre"), called(terms["place"]["centre"])),
+        Fact(
+            _("Linkage"),
+            ", ".join(phrase(called(each)) for each in terms["linkage"]["holders"]) if terms["linkage"] else _("None"),
+        ),
+        Fact(_("Members"), ", ".join(each["name"] for each in terms["members"])),
         Fact(_("Terms"), Code(paper["digest"], 16), note=_("SHA-256 of the terms that every party signs")),
         Fact(_("Paper"), Link(_("PDF"), f"/agreements/{key}/paper/")),
     ]
@@ -235,10 +239,16 @@ def detail(request: HttpRequest, key: str) -> Page:
         rows = [
             [
                 Code(job["id"], 12),
-                job["mode"],
-                job["method"],
+                MODES.get(job["mode"], job["mode"]),
+                METHODS.get(job["method"], job["method"]),
                 datetime.fromisoformat(job["asked"]),
-                ", ".join(f"{who}: {answer['status']}" for who, answer in job["answers"].items()),
+                [
+                    Tag(
+                        f"{phrase(called(who))}: {tag(ANSWERED, answer['status']).word}",
+                        tag(ANSWERED, answer["status"]).tone,
+                    )
+                    for who, answer in job["answers"].items()
+                ],
             ]
             for job in asked
         ]
@@ -409,7 +419,7 @@ def members(request: HttpRequest) -> Page:
             ],
         ),
     ]
-    return Page(_("People"), sections, {"members": [each["id"] for each in held["members"]], "seq": held["seq"]})
+    return Page(_("Members"), sections, {"members": [each["id"] for each in held["members"]], "seq": held["seq"]})
 
 
 @act("legal", step_up=True)

@@ -23,6 +23,7 @@ from ansim.sites.user import cases, signing
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Moment, Table, Tag
+from ansim.sites.wording import MODES, OFFICES, PURPOSES, STATUS, tag
 
 NAVIGATION = [(10, _("Requests"), "/", {"researcher", "legal"}, None)]
 ANSWERS = {
@@ -38,7 +39,9 @@ def _areas() -> list[tuple[str, str]]:
 
 
 def _purposes() -> list[tuple[str, str]]:
-    return [(each, each) for each in rules.at(civil_day(clock.now()))["L1"]["parameters"]["purposes"]]
+    return [
+        (each, PURPOSES.get(each, each)) for each in rules.at(civil_day(clock.now()))["L1"]["parameters"]["purposes"]
+    ]
 
 
 def _holders() -> list[tuple[str, str]]:
@@ -80,11 +83,7 @@ class ApplicationForm(Form):
     summary_en = forms.CharField(label=_("Lay summary, in English"), widget=forms.Textarea(attrs={"rows": 4}))
     modes = forms.MultipleChoiceField(
         label=_("Mode"),
-        choices=[
-            ("federated", _("Federated: questions travel")),
-            ("centre", _("In the centre")),
-            ("extract", _("Extract to the centre")),
-        ],
+        choices=list(MODES.items()),
         widget=forms.CheckboxSelectMultiple,
     )
     centre = forms.ChoiceField(label=_("Safe-utilisation centre"))
@@ -194,10 +193,12 @@ def detail(request: HttpRequest, key: str) -> Page:
         [
             called.get(name, name),
             ANSWERS.get(entry["answer"], entry["answer"]),
-            entry["status"],
-            entry.get("waiting_on", ""),
-            date.fromisoformat(entry["due"][:10]) if entry.get("due") else None,
-            Link(_("Letter"), f"/requests/{key}/letters/{name}/") if entry.get("letter") else entry.get("outcome", ""),
+            tag(STATUS, entry["status"]),
+            OFFICES.get(
+                entry.get("waiting_on", ""), called.get(entry.get("waiting_on", ""), entry.get("waiting_on") or "–")
+            ),
+            date.fromisoformat(entry["due"][:10]) if entry.get("due") else "–",
+            Link(_("Letter"), f"/requests/{key}/letters/{name}/") if entry.get("letter") else "–",
         ]
         for name, entry in case["holders"].items()
     ]
@@ -243,7 +244,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             [
                 [
                     Fact(_("Area of research"), ", ".join(phrase(areas.tree()[code]) for code in case["areas"])),
-                    Fact(_("Purpose"), case["purpose"]),
+                    Fact(_("Purpose"), PURPOSES.get(case["purpose"], case["purpose"])),
                 ],
                 Text(case["text"]),
             ],
@@ -269,7 +270,9 @@ def detail(request: HttpRequest, key: str) -> Page:
 
 def _message_form(called: dict, case: dict) -> Form:
     class MessageForm(Form):
-        holder = forms.ChoiceField(label=_("To"), choices=[(name, called.get(name, name)) for name in case["holders"]])
+        holder = forms.ChoiceField(
+            label=_("Recipient"), choices=[(name, called.get(name, name)) for name in case["holders"]]
+        )
         text = forms.CharField(label=_("Message"), widget=forms.Textarea(attrs={"rows": 3}))
 
     return MessageForm()

@@ -1,4 +1,4 @@
-"""The holder's states and offices in words, and small things that its pages share."""
+"""Codes in words: states, offices, modes, purposes, areas and names of sites, the same on every site's pages."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,7 +12,8 @@ from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Tag
 
 STATUS: dict[str, Tag] = {
-    "asked": Tag(_("Waiting for our reply"), "info"),
+    "sent": Tag(_("Sent"), "info"),
+    "asked": Tag(_("Waiting for the hospital's reply"), "info"),
     "replied": Tag(_("Replied"), "success"),
     "unwilling": Tag(_("Not taking part"), "neutral"),
     "received": Tag(_("Application received"), "info"),
@@ -24,6 +25,14 @@ STATUS: dict[str, Tag] = {
     "agreement": Tag(_("Being signed"), "info"),
     "preparing": Tag(_("Being prepared"), "info"),
     "open": Tag(_("In use"), "success"),
+    "closed": Tag(_("Closed"), "neutral"),
+}
+APPLICATION: dict[str, Tag] = {
+    "submitted": Tag(_("Sent"), "info"),
+    "in review": Tag(_("In review"), "info"),
+    "returned": Tag(_("Returned for mending"), "warning"),
+    "decided": Tag(_("Decided"), "success"),
+    "withdrawn": Tag(_("Withdrawn"), "neutral"),
     "closed": Tag(_("Closed"), "neutral"),
 }
 OFFICES = {
@@ -51,6 +60,22 @@ TIERS: dict[str, Tag] = {
     "medium": Tag(_("Medium"), "warning"),
     "high": Tag(_("High"), "danger"),
     "ask": Tag(_("Facts are missing"), "warning"),
+}
+MODES = {
+    "federated": _("Federated: questions travel"),
+    "centre": _("In the centre"),
+    "extract": _("Extract to the centre"),
+}
+METHODS = {"table": _("Table of counts"), "logistic": _("Logistic regression"), "extract": _("Data extract")}
+PURPOSES = {
+    "statistics": _("Statistics"),
+    "scientific research": _("Scientific research"),
+    "archiving": _("Archiving in the public interest"),
+}
+ANSWERED: dict[str, Tag] = {
+    "asked": Tag(_("Asked"), "info"),
+    "refused": Tag(_("Refused"), "danger"),
+    "answered": Tag(_("Answered"), "success"),
 }
 CHOICES = {
     "approve": _("Approve"),
