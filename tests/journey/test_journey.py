@@ -41,19 +41,20 @@ def free_ports(count: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def nation(tmp_path_factory):
-    """A nation of its own, up and stopped again whatever happens."""
+def running(tmp_path_factory):
+    """A nation of its own, up, and stopped again whatever happens."""
     made = Nation(tmp_path_factory.mktemp("journey") / "nation", port=free_ports(len(PLACES)))
     running = Running(made)
     try:
         start.bring_up(made, running, SCALE, lambda text: None)
-        yield made
+        yield running
     finally:
         running.stop()
 
 
-def played(nation, report, first: int, last: int) -> None:
-    stages = play(nation.folder, port=nation.port, scale=SCALE, report=report, stages=(first, last))
+def played(running: Running, report, first: int, last: int) -> None:
+    nation = running.nation
+    stages = play(nation.folder, port=nation.port, scale=SCALE, report=report, stages=(first, last), running=running)
     broken = [
         f"{stage.number} {each.text}: {each.detail}" for stage in stages for each in stage.promises if not each.held
     ]
@@ -66,21 +67,22 @@ def played(nation, report, first: int, last: int) -> None:
     assert 'src="http' not in text
 
 
-def test_from_the_idea_to_the_released_result(nation, tmp_path):
-    played(nation, tmp_path / "journey.html", 1, BEFORE_THE_END)
+def test_from_the_idea_to_the_released_result(running, tmp_path):
+    played(running, tmp_path / "journey.html", 1, BEFORE_THE_END)
     assert "<svg" in (tmp_path / "journey.html").read_text("utf-8")
 
 
 @pytest.mark.browser
-def test_every_page_on_the_way_is_fit_to_be_seen(nation):
+def test_every_page_on_the_way_is_fit_to_be_seen(running):
     faults = []
+    made = running.nation
     with browser() as opened:
         for site, person in WALKERS:
-            known = (person, nation.sign_ins[site][person]) if person else None
+            known = (person, made.sign_ins[site][person]) if person else None
             for language in ("ko", "en"):
-                faults += walk(opened, nation.url(site), known, language, label=f"{site}-{person}-")
+                faults += walk(opened, made.url(site), known, language, label=f"{site}-{person}-")
     assert not faults, "\n\n".join(faults)
 
 
-def test_the_end_of_the_agreement_and_the_proof(nation, tmp_path):
-    played(nation, tmp_path / "journey.html", BEFORE_THE_END + 1, 99)
+def test_the_end_of_the_agreement_and_the_proof(running, tmp_path):
+    played(running, tmp_path / "journey.html", BEFORE_THE_END + 1, 99)

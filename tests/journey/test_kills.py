@@ -24,10 +24,10 @@ def test_the_journey_survives_power_cuts(tmp_path):
     running = Running(nation)
     try:
         start.bring_up(nation, running, SCALE, lambda text: None)
-        played(nation, tmp_path / "before.html", 1, FEASIBILITY)
+        played(running, tmp_path / "before.html", 1, FEASIBILITY)
         with Kills(running, seed=SEED, most=MOST) as kills:
-            played(nation, tmp_path / "meanwhile.html", FEASIBILITY + 1, BEFORE_THE_END)
+            played(running, tmp_path / "meanwhile.html", FEASIBILITY + 1, BEFORE_THE_END)
         assert kills.victims
-        played(nation, tmp_path / "after.html", BEFORE_THE_END + 1, 99)
+        played(running, tmp_path / "after.html", BEFORE_THE_END + 1, 99)
     finally:
         running.stop()

@@ -42,11 +42,12 @@ def play(
     report: Path | None = None,
     stages: tuple[int, int] = (1, 99),
     console: Console | None = None,
+    running: Running | None = None,
 ) -> list[Played]:
     """Play the stages from the first to the last named in the nation of this folder; gives them as played.
 
-    A nation that runs already (`ansim demo`) is used as it is and left running; else it is founded and started, and
-    stopped at the end. The report is written in any case.
+    A nation that runs already (`ansim demo`, or the processes in `running`) is used as it is and left running; else it
+    is founded and started, and stopped at the end. The report is written in any case.
     """
     console = console or Console()
     began = time.monotonic()
@@ -59,7 +60,7 @@ def play(
             progress.update(task, description=text)
 
         nation = start.nation_of(folder, port)
-        running = Running(nation)
+        running = running or Running(nation)
         own = not (nation.exists() and start.is_running(nation))
         journey = Journey(nation, running, tell)
         try:

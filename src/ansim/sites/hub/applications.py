@@ -10,7 +10,7 @@ from ansim.governance.application import Report, Submit, application
 from ansim.governance.core import civil_day
 from ansim.sites import clock
 from ansim.sites.exchange import post, trust
-from ansim.sites.store import ledger
+from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -66,7 +66,9 @@ def _on_status(message: post.Message) -> None:
     """A holder's own news of its review; older news never overwrites newer."""
     given = message.payload
     found = Record.objects.select_for_update().filter(kind="request", key=given["id"]).first()
-    if found is None or message.sender not in found.data["holders"]:
+    if found is None:  # the desk and the hospital speak by ways of their own: one's news may overtake the other's
+        raise jobs.Later(1.0, "the request has not been opened here yet")
+    if message.sender not in found.data["holders"]:
         raise Problem("not-asked", N_("{holder} was not asked this."), holder=message.sender)
     texts = [given.get(name) for name in ("status", "waiting_on", "since", "due")]
     if type(given.get("version")) is not int or not all(isinstance(text, str) and len(text) <= 100 for text in texts):

@@ -15,6 +15,7 @@ from ansim.research.cohort.query import parse
 from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.holder import reviews, screening
+from ansim.sites.holder.pages.board import READERS as BOARD_READERS
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, given, needed, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import language
@@ -179,15 +180,17 @@ def detail(request: HttpRequest, key: str) -> Page:
             by=day(wait["due"]),
             late=wait["days_late"] > 0,
             text=state.reason if state.status in {"returned", "closed"} else "",
-            actions=[Action(_("Open the board case"), f"/board/{key}/", "secondary")] if _at_board(state) else [],
+            actions=_board_link(request, key, state),
         ),
         over=called(state.applicant),
         trail=[Link(_("Inbox"), "/reviews/")],
     )
 
 
-def _at_board(state: HolderReview) -> bool:
-    return state.status == "board" or bool(state.outcome)
+def _board_link(request: HttpRequest, key: str, state: HolderReview) -> list[Action]:
+    there = state.status == "board" or bool(state.outcome)
+    mine = people.roles(request.user) & set(BOARD_READERS)
+    return [Action(_("Open the board case"), f"/board/{key}/", "secondary")] if there and mine else []
 
 
 def _next(request: HttpRequest, state: HolderReview, document: dict | None) -> list[Section]:

@@ -9,6 +9,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.data.cdm import EVENTS
+from ansim.sites import people
 from ansim.sites.hub import catalogue
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.web import charts
@@ -125,7 +126,10 @@ def detail(request: HttpRequest, key: str) -> Page:
         ],
         {"dataset": one, "holder": one["holder"]["id"], "verified": verified},
         lead=one["description"],
-        answer=Answer(state, actions=[Action(_("How many patients fit my study?"), "/feasibility/new/")]),
+        answer=Answer(
+            state,
+            actions=[Action(_("How many patients fit my study?"), "/feasibility/new/")] if may_ask(request) else [],
+        ),
         over=_("Dataset"),
         trail=[Link(_("Data catalogue"), "/catalogue/")],
     )
@@ -218,5 +222,11 @@ def _variables(one: dict) -> list[Table]:
 
 
 assert set(EVENTS) <= set(EVENT_WORDS)  # a new kind of event needs its word
+
+
+def may_ask(request: HttpRequest) -> bool:
+    """Visitors are led to sign in; somebody signed in without the role is not led where they may not go."""
+    return not request.user.is_authenticated or "researcher" in people.roles(request.user)
+
 
 urlpatterns = [path("", listing), path("catalogue/", listing), path("catalogue/<str:key>/", detail)]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
+from ansim.sites import people
 from ansim.sites.hub import feasibility, presence
 from ansim.sites.pages import Done, Empty, Page, Section, Text, form_page, page
 from ansim.sites.store.models import Record
@@ -144,6 +145,10 @@ def _answers(found: Record) -> dict[str, dict]:
     return answers
 
 
+def _asks(request: HttpRequest) -> bool:
+    return "researcher" in people.roles(request.user)
+
+
 def _answered(found: Record) -> str:
     answers = found.data["answers"].values()
     return f"{sum(each['status'] in feasibility.ANSWERS for each in answers)}/{len(answers)}"
@@ -154,7 +159,7 @@ def listing(request: HttpRequest) -> Page:
     rows = Record.objects.filter(kind="feasibility").order_by("-updated")
     if "coordinator" not in request.user.groups.values_list("name", flat=True):
         rows = rows.filter(data__person=request.user.get_username(), data__organisation=request.user.last_name or "-")
-    ask = Action(_("Ask a new question"), "/feasibility/new/")
+    ask = Action(_("Ask a new question"), "/feasibility/new/") if _asks(request) else None
     if not rows:
         empty = Empty(
             _("No questions yet"), _("Describe a group of patients; every hospital answers with a rounded count."), ask
@@ -177,7 +182,7 @@ def listing(request: HttpRequest) -> Page:
         [Section("", [table])],
         {"questions": [found.key for found in rows[:200]]},
         lead=_("How many patients fit your study, hospital by hospital."),
-        answer=Answer(actions=[ask]),
+        answer=Answer(actions=[ask] if ask else []),
     )
 
 
@@ -238,7 +243,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             state,
             who=", ".join(phrase(name) for name in waiting),
             text=_("Reload the page for later answers; nothing is lost while a hospital is away.") if waiting else "",
-            actions=[Action(_("Ask a new question"), "/feasibility/new/", "secondary")],
+            actions=[Action(_("Ask a new question"), "/feasibility/new/", "secondary")] if _asks(request) else [],
         ),
         over=_("Feasibility count"),
         trail=[Link(_("Feasibility"), "/feasibility/")],

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
@@ -122,7 +123,7 @@ def _rates(data: dict) -> list[Section]:
             Fact(_("Share of the smaller list"), percent(report["match_rate_permille"] / 1000)),
         ]
         table = Table(
-            _("By kind of key, most specific first"),
+            gettext("{pair} by kind of key, most specific first").format(pair=f"{one} – {other}"),
             [Column(_("Key")), Column(_("Pairs"), number=True), Column(_("Ambiguous, left out"), number=True)],
             [
                 [KEY_KINDS.get(kind, kind), count, report["ambiguous"][kind]]
