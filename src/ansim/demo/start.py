@@ -192,20 +192,17 @@ _PLACES = {place.id for place in PLACES}
 
 
 def _table(nation: Nation) -> Table:
-    """Addresses, roles and sign-ins."""
-    table = Table(title="안심 Ansim: a small nation", show_lines=True)
-    for heading in ("Site", "Address", "Sign in as", "Password", "Role"):
-        table.add_column(heading, overflow="fold")
+    """Addresses, roles and sign-ins; one row a person, so that a password stands beside its name at any width."""
+    table = Table(title="안심 Ansim: a small nation")
+    table.add_column("Site · address · role", overflow="fold")
+    for heading in ("Sign in as", "Password"):
+        table.add_column(heading, no_wrap=True)
     sign_ins = nation.sign_ins
     for place in PLACES:
-        names = list(place.people)
-        table.add_row(
-            f"[bold]{place.ko}[/]\n{place.en}",
-            nation.url(place.id),
-            "\n".join(names),
-            "\n".join(sign_ins[place.id][name] for name in names),
-            "\n".join(", ".join(place.people[name][1]) for name in names),
-        )
+        table.add_row(f"[bold]{place.ko} · {place.en}[/]\n{nation.url(place.id)}")
+        for name, (_who, roles) in place.people.items():
+            table.add_row(f"  {', '.join(roles)}", name, sign_ins[place.id][name])
+        table.add_section()
     return table
 
 
