@@ -39,15 +39,6 @@ class FormPart:
 
 
 @dataclass(frozen=True)
-class SearchPart:
-    """A search box: a form that asks by GET."""
-
-    form: Form
-    url: str
-    submit: Any
-
-
-@dataclass(frozen=True)
 class Timeline:
     moments: Sequence[Any]
 

@@ -13,8 +13,9 @@ DOWN_AFTER = timedelta(seconds=30)  # a long poll takes up to 25 s, a courier's 
 
 def saw(site_id: str) -> None:
     """Note that a site called in."""
-    if last_seen(site_id) is None or clock.now() - last_seen(site_id) > STEP:  # type: ignore[operator]
-        ledger.record("presence", site_id, {"at": clock.iso(clock.now())})
+    seen, now = last_seen(site_id), clock.now()
+    if seen is None or now - seen > STEP:
+        ledger.record("presence", site_id, {"at": clock.iso(now)})
 
 
 def last_seen(site_id: str) -> datetime | None:

@@ -26,12 +26,12 @@ from ansim.privacy.linkage import keys as linkage_keys
 from ansim.sites import fitness
 from ansim.sites.config import read
 from ansim.sites.exchange import notices, signed
+from ansim.sites.exchange.signed import RECEIVE
 from ansim.sites.keeper.keystore import Keystore, public
 
 log = logging.getLogger("ansim.keeper")
 SITE_KEY = "site"
 MAX_REQUEST = 256 * 1024 * 1024  # bytes of one request
-RECEIVE = ["ECDH-ES+A256KW", "A256GCM"]
 _registry = jwe.JWERegistry(algorithms=RECEIVE)
 _registry.max_ciphertext_length = 64 * 1024 * 1024  # papers and linkage rows; what is larger goes as a blob
 
