@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
-APT_TEST := chromium postgresql
+APT_TEST := chromium postgresql openjdk-17-jre-headless
 
 .PHONY: demo demo-reset journey test check fix bench soak docs docs-check env system-demo system-test
 
