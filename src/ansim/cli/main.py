@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ansim.cli import signing
 from ansim.cli.doctor import doctor
+from ansim.cli.rules import rules
 from ansim.errors import Problem
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command()(doctor)
 app.command()(signing.sign)
 app.command()(signing.verify)
 app.add_typer(signing.keys, name="key")
+app.add_typer(rules, name="rules")
 
 
 @app.command()

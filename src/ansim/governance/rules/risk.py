@@ -1,4 +1,4 @@
-"""Risk tier (P2), form of review (P3) and route of a case, with the rule behind each step.
+"""Risk tier (P2) and form of review (P3) of a case, with the rule behind each step.
 
 Facts are yes, no or unknown (absent or None). An unknown fact gives "ask" with its name, never a verdict.
 """
@@ -51,30 +51,3 @@ def tier(facts: Mapping[str, Any], on: date) -> Tier:
         level += step * len(present)
     name = wanted["tiers"][min(max(level, 0), len(wanted["tiers"]) - 1)]
     return Tier(name, reasons, [], p3["reviewers"][name], name in p3["in_person"])
-
-
-def route(facts: Mapping[str, Any], on: date) -> dict:
-    """Which reviews a case needs: {"reviews": [{review, rule}], "ask": [facts]}.
-
-    facts: consent (for this very use), human_subjects (research under the Bioethics Act), linkage across controllers,
-    sites (number of holders), each None if unknown; special (list of special categories touched), None if unknown.
-    """
-    edition = rules.at(on)
-    reviews: list[dict] = []
-    ask = [name for name in ("consent", "human_subjects", "linkage", "special") if facts.get(name) is None]
-
-    def add(review: str, rule: str) -> None:
-        reviews.append({"review": review, "rule": rules.cite(edition[rule])})
-
-    if facts.get("consent") is True:
-        add("consent", "G8")
-    if facts.get("consent") is False:
-        add("shared-drb" if (facts.get("sites") or 1) > 1 and facts.get("shared_board") else "drb", "G6")
-        if facts.get("special"):
-            add("special-override", "G1")
-    if facts.get("human_subjects") is True:
-        add("irb", "L10")
-    if facts.get("linkage") is True:
-        add("linkage", "L3")
-        add("export-review", "L4")
-    return {"reviews": reviews, "ask": ask}

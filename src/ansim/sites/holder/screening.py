@@ -4,6 +4,7 @@ What the documents tell is read from them. What they cannot tell is taken at its
 correct it; who said which stands in the record.
 """
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from ansim.governance import review as core
 from ansim.governance.attest import stale, undesignated
 from ansim.governance.core import civil_day
 from ansim.governance.rules import risk
+from ansim.governance.rules.route import IRB_STEPS, route
 from ansim.privacy.deid import plan, special
 from ansim.research.cohort.tables import available_tables
 from ansim.sites import clock
@@ -43,10 +45,25 @@ def facts(document: dict, judged: dict[str, bool]) -> dict[str, Any]:
         "place": "controlled" if designated else "elsewhere",
         "designated_body": designated,
         "unstructured": False,  # a query/1 gives flags, counts and values, never texts or pictures
+        "purpose": document["purpose"],
         "linkage": document["linkage"] is not None,
+        "designated_linker": _linker_designated(document["linkage"], held, now),
         "sites": len(document["holders"]),
+        "shared_board": False,  # no holder here has opted in to one
         "special": categories(document["query"]),
+        "closed": True,  # a query runs at the holder or in a centre, nowhere else
+        **dict.fromkeys(("genome", "free_text", "images", "numbers"), False),  # nor does a query/1 give any of these
     }
+
+
+def _linker_designated(linkage: dict | None, held: dict | None, now: datetime) -> bool:
+    """Whether both bodies of the linkage are designated now; True where nothing is linked."""
+    if linkage is None:
+        return True
+    if stale(held, "designations", 0, now):
+        return False
+    bodies = ((linkage.get("key_agency"), "keyagency"), (linkage.get("linker"), "linker"))
+    return not any(undesignated(held, str(body), role, now) for body, role in bodies)
 
 
 def categories(query: dict) -> list[str]:
@@ -64,7 +81,7 @@ def assess(key: str, judged: dict[str, bool]) -> dict:
         "facts": found,
         "judged": judged,
         "tier": risk.tier(found, today).as_data(),
-        "route": risk.route(found, today),
+        "route": route(found, today).as_data(),
         "application": digest(document),
         "at": clock.iso(clock.now()),
     }
@@ -97,7 +114,7 @@ def of(key: str) -> dict | None:
 def irb_needed(key: str) -> bool:
     """Whether the route asks for an IRB; before the screening it does."""
     found = of(key)
-    return found is None or any(each["review"] == "irb" for each in found["route"]["reviews"])
+    return found is None or any(each["review"] in IRB_STEPS for each in found["route"]["reviews"])
 
 
 def tier(key: str) -> str:

@@ -37,8 +37,22 @@ REVIEWS = {
     "shared-drb": _("Shared data review board"),
     "special-override": _("Decision on special categories"),
     "irb": _("Institutional review board (IRB)"),
+    "irb-exemption": _("Exemption by the institutional review board (IRB)"),
     "linkage": _("Linkage by a designated body"),
     "export-review": _("Export review of linked data"),
+}
+ASKED = {"override": _("Whether an override of the special categories stands")}
+BLOCKS = {
+    "purpose": _("Blocked: this purpose needs consent"),
+    "linker": _("Blocked: linkage only by a designated body"),
+    "special": _("Blocked: special categories without an override"),
+    "genome": _("Blocked: genome files are not allowed here"),
+}
+CONDITIONS = {
+    "closed-environment": _("Condition: a closed environment"),
+    "structure-text": _("Condition: free text is structured, then removed"),
+    "judge-images": _("Condition: images are judged for identifiability"),
+    "replace-numbers": _("Condition: patient and insurance numbers are deleted or replaced"),
 }
 JUDGED = {
     "sensitive": _("Sensitive information, such as health"),
@@ -211,6 +225,8 @@ def _assessed(found: dict) -> Section:
     """Route and tier, with the rule behind each step."""
     tier, route = found["tier"], found["route"]
     rows = [[REVIEWS.get(each["review"], each["review"]), *_rule(each["rule"])] for each in route["reviews"]]
+    rows = [[BLOCKS[each["block"]], *_rule(each["rule"])] for each in route.get("blocks", [])] + rows
+    rows += [[CONDITIONS[each["condition"]], *_rule(each["rule"])] for each in route.get("conditions", [])]
     rows += [[Tag(f"{each['fact']} → {each['effect']}", "neutral"), *_rule(each["rule"])] for each in tier["reasons"]]
     facts = [
         Fact(_("Risk tier"), tag(TIERS, tier["level"])),
@@ -218,6 +234,9 @@ def _assessed(found: dict) -> Section:
         Fact(_("Meeting in person"), _("Yes") if tier["in_person"] else _("No")),
         Fact(_("Special categories touched"), ", ".join(found["facts"]["special"]) or _("None")),
     ]
+    if route["ask"]:
+        open_facts = [str(JUDGED.get(fact) or ASKED.get(fact) or fact) for fact in route["ask"]]
+        facts.append(Fact(_("Still to find out"), ", ".join(open_facts)))
     table = Table(
         _("Reviews and reasons"),
         [Column(_("What follows")), Column(_("Rule")), Column(_("How well it is known"))],
