@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from ansim.cli import signing
+from ansim.cli.agreement import agreement
 from ansim.cli.doctor import doctor
 from ansim.cli.rules import rules
 from ansim.errors import Problem
@@ -25,6 +26,7 @@ app.command()(signing.sign)
 app.command()(signing.verify)
 app.add_typer(signing.keys, name="key")
 app.add_typer(rules, name="rules")
+app.add_typer(agreement, name="agreement")
 
 
 @app.command()

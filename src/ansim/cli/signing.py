@@ -62,7 +62,7 @@ def make(file: Path, passphrase: bytes) -> dict:
 
 def unwrap(file: Path, passphrase: bytes) -> dict:
     """The private JWK of a key file; raises Problem for another file, a loose one, or a wrong passphrase."""
-    content = documents.kind(_read(file), "key/1")
+    content = documents.kind(read_json(file), "key/1")
     if too_open(file):
         raise Problem("key-open", N_("Others may read {file}."), file=str(file), remedy=N_("chmod 600 {file}"))
     try:
@@ -79,12 +79,12 @@ def public_keys(files: list[Path], directory: Path | None, site: str, now: datet
     """Public JWKs from key files, plain JWK files, and one site's valid keys in a directory file."""
     found = []
     for file in files:
-        content = _read(file)
+        content = read_json(file)
         found.append(public(content.get("public", content)))
         if not found[-1].get("kid"):
             raise Problem("no-kid", N_("{file} is no public key with a kid."), file=str(file))
     if directory:
-        content = _read(directory)
+        content = read_json(directory)
         found += notices.Directory(content.get("document", content)).keys(site, now)
     if not found:
         raise Problem("no-key", N_("Name whose key should fit: --key FILE, or --directory FILE with --site ID."))
@@ -107,14 +107,14 @@ def sign(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Sign a document with a key file, after showing what is being signed."""
-    content = _read(file)
+    content = read_json(file)
     whole = set(content) == {"document", "signatures"}
     document: Any = content["document"] if whole else content
     before: list[dict] = content["signatures"] if whole else []
     if not isinstance(document, dict) or not isinstance(document.get("ansim"), str):
         raise Problem("no-kind", N_("{file} is no document: it does not say its kind (ansim)."), file=str(file))
     _show(document)
-    holder = documents.kind(_read(key), "key/1")
+    holder = documents.kind(read_json(key), "key/1")
     console.print(f"Signed before by {len(before)}, now by the key [bold]{fingerprint(holder['public'])}[/]")
     if not yes:
         typer.confirm("Sign this?", abort=True)
@@ -144,7 +144,7 @@ def verify(
         raise typer.Exit(ledger_verify.main(arguments))
     known = public_keys(key or [], directory, site, datetime.now(UTC))
     for path in paths:
-        content = _read(Path(path))
+        content = read_json(Path(path))
         fitting = signed.signers(content, known)
         missing = [each for each in known if each["kid"] not in fitting] if key else [] if fitting else known
         if missing:
@@ -168,7 +168,7 @@ def _show(document: dict) -> None:
     console.print(Pretty(document, expand_all=True))
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
