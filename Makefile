@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
+# On all cores (at most four); tests that start sites run one after another (tests/conftest.py).
+SHARED_OUT := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 APT_TEST := chromium postgresql openjdk-17-jre-headless
 
 .PHONY: demo demo-reset journey test check fix bench soak docs docs-check env system-demo system-test
@@ -17,7 +19,7 @@ journey: env system-demo    ## the whole journey by script, with an HTML report
 	@$(BIN)/ansim journey
 
 test: env system-demo system-test ## everything that must hold
-	$(BIN)/pytest
+	$(BIN)/pytest $(SHARED_OUT)
 
 check: env docs-check       ## style, types, layers, generated docs; never edits
 	$(BIN)/ruff check src tests benchmarks tools

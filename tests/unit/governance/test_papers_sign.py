@@ -247,8 +247,9 @@ def test_a_certificate_that_has_run_out_since_still_holds():
     assert check(pdf, {"user-1": brief.certificate}, now=AT + timedelta(days=400)) == ["user-1"]
 
 
-@pytest.mark.parametrize("junk", [b"", b"%PDF-1.7\n", b"not a pdf", signed(1)[:5000]])
+@pytest.mark.parametrize("junk", [b"", b"%PDF-1.7\n", b"not a pdf", None], ids=["empty", "head", "text", "cut"])
 def test_what_is_no_paper_is_refused(junk):
+    junk = signed(1)[:5000] if junk is None else junk
     assert refusal(junk).code == "pdf-unreadable"
     with refused("pdf-unreadable"):
         sign_pdf(junk, PARTIES[0], reason="x", at=AT)
