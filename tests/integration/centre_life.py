@@ -380,13 +380,13 @@ def federated_life(hear, work, sent, federated, outputs, releases, agreed: dict,
     run_id = digest(asked["document"])
     hear("fed.start", "company-x", {"job": asked})
     chosen = methods.method("logistic")
-    state = chosen.initial_state(model)
     while (data := federated.get(run_id))["status"] == "running":
         number, state = data["round"], federated._secret(run_id)["state"]
         refused("not-asked", hear, "fed.answer", "hospital-a", {"run": run_id, "round": number, "aggregate": {}})
         refused("not-asked", hear, "fed.answer", "hospital-b", {"run": run_id, "round": number + 1, "aggregate": {}})
         for holder, frame in local.items():
-            hear("fed.answer", holder, {"run": run_id, "round": number, "aggregate": chosen.local(frame, model, state)})
+            sums = chosen.local(chosen.prepare(frame, model), model, state)
+            hear("fed.answer", holder, {"run": run_id, "round": number, "aggregate": sums})
     work()
     data = federated.get(run_id)
     assert data["status"] == "checking", data
@@ -420,7 +420,7 @@ def federated_life(hear, work, sent, federated, outputs, releases, agreed: dict,
         {
             "run": stopped,
             "round": 1,
-            "aggregate": methods.method("table").local(local["hospital-b"], table, {"round": 0}),
+            "aggregate": {"union": {"rows": [["F"], ["M"]], "columns": [[]]}},
         },
     )
     hear("fed.answer", "public-body", {"run": stopped, "round": 1, "refused": True})
@@ -430,9 +430,12 @@ def federated_life(hear, work, sent, federated, outputs, releases, agreed: dict,
     assert federated.get(stopped)["status"] == "failed"
     asked = job(agreed, method="table", spec=table)
     hear("fed.start", "company-x", {"job": asked})
-    for holder, frame in local.items():
-        aggregate = methods.method("table").local(frame, table, {"round": 0})
-        hear("fed.answer", holder, {"run": digest(asked["document"]), "round": 1, "aggregate": aggregate})
+    tables, run_id = methods.method("table"), digest(asked["document"])
+    for number in (1, 2):
+        state = federated._secret(run_id)["state"]
+        for holder, frame in local.items():
+            aggregate = tables.local(tables.prepare(frame, table), table, state)
+            hear("fed.answer", holder, {"run": run_id, "round": number, "aggregate": aggregate})
     work()
     data = federated.get(digest(asked["document"]))
     assert data["status"] == "checking"

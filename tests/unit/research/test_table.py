@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansim.errors import Problem
-from ansim.research.analysis import methods, table
+from ansim.research.analysis import methods, sums, table
 
 PERSON = st.tuples(
     st.sampled_from(["0-9", "10-19", "100-109", None]),
@@ -92,9 +92,16 @@ def test_two_rows_of_one_person_are_not_two_people():
     assert caught.value.code == "not-a-frame"
 
 
-@pytest.mark.parametrize("harm", [{"people": 5}, {"cells": None}, {"cells": [{"row": [], "column": []}]}])
-def test_a_site_that_answers_in_another_shape_is_refused(harm):
-    good = table.local(frame([("0-9", "F", True, 1.5)]), spec(), {"round": 0})
+@pytest.mark.parametrize("harm", [{"people": 5}, {"counts": [[1], [1]]}, {"counts": []}])
+def test_counts_that_do_not_fit_the_grid_are_refused(harm):
+    data, state = table.prepare(frame([("0-9", "F", True, 1.5)]), spec()), table.initial_state(spec())
+    state, _, _ = table.combine(sums.pool([table.local(data, spec(), state)]), spec(), state)
     with pytest.raises(Problem) as caught:
-        table.combine([good | harm], spec(), {"round": 0})
+        table.combine(table.local(data, spec(), state) | harm, spec(), state)
     assert caught.value.code == "aggregate-shape"
+
+
+def test_true_and_one_are_different_keys():
+    assert sums.pool([{"union": {"k": [[True], [1], ["1"]]}}, {"union": {"k": [[1], [None]]}}]) == {
+        "union": {"k": [[None], [True], [1], ["1"]]}
+    }

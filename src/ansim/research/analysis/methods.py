@@ -1,38 +1,32 @@
-"""The methods by name, and a driver that runs one in process (notebooks, tests, the pooled oracle).
+"""The methods by name, and a driver that runs one in process (notebooks, the command line, the pooled oracle)."""
 
-A method is a module with NAME and three pure functions: initial_state(spec), local(frame, spec, state) at each site,
-combine(aggregates, spec, state) -> (state, done, result) at the centre. States, aggregates and results are plain JSON.
-"""
-
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from ansim.errors import N_, Problem
-from ansim.research.analysis import logistic, table
+from ansim.research.analysis import (
+    characterise,
+    clusters,
+    cox,
+    crosstab,
+    distribution,
+    glm,
+    moments,
+    pathways,
+    propensity,
+    specification,
+    sums,
+    survival,
+    table,
+)
+from ansim.research.analysis.method import Method
 
-
-class Method(Protocol):
-    """What a method module offers."""
-
-    NAME: str
-    initial_state: Callable[[dict], dict]
-    local: Callable[[pa.Table, dict, dict], dict]
-    combine: Callable[[list[dict], dict, dict], tuple[dict, bool, Any]]
-
-
-METHODS: dict[str, Method] = {}
-
-
-def register(method: Method) -> None:
-    """Make a method known by its NAME; a name is never taken over by another method."""
-    if METHODS.setdefault(method.NAME, method) is not method:
-        raise ValueError(f"the method {method.NAME} is registered already")
-
-
-for _module in (table, logistic):
-    register(_module)  # type: ignore[arg-type]
+FAMILIES = (
+    table, characterise, moments, distribution, crosstab, glm, cox, survival, propensity, clusters, pathways
+)  # fmt: skip
+METHODS: dict[str, Method] = {each.name: each for family in FAMILIES for each in family.METHODS}
 
 
 def method(name: str) -> Method:
@@ -49,11 +43,26 @@ def method(name: str) -> Method:
     return METHODS[name]
 
 
+def start(name: str, spec: Any) -> dict:
+    """The first round's state; raises Problem for a specification that is wrong or of another method."""
+    chosen = method(name)
+    if specification.kind(spec) != name:
+        raise Problem("specification", N_("This is not a specification of the method {name}."), where="kind", name=name)
+    return chosen.initial_state(spec)
+
+
+def public(name: str, spec: dict, state: dict) -> dict:
+    """What sites see of a state; what the rounds before summed up to stays with the combiner."""
+    return {key: state[key] for key in method(name).initial_state(spec)}
+
+
 def run(name: str, frames: Sequence[pa.Table], spec: dict) -> dict:
     """The result of a method over these sites' frames; one frame gives the pooled result."""
-    chosen = method(name)
-    state, done, result = chosen.initial_state(spec), False, None
+    chosen, state = method(name), start(name, spec)
+    sites = [chosen.prepare(frame, spec) for frame in frames]
+    done, result = False, None
     while not done:
-        state, done, result = chosen.combine([chosen.local(frame, spec, state) for frame in frames], spec, state)
+        seen = public(name, spec, state)
+        state, done, result = chosen.combine(sums.pool([chosen.local(site, spec, seen) for site in sites]), spec, state)
     assert result is not None
     return result

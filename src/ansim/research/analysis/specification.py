@@ -1,9 +1,10 @@
-"""What a method is asked to do: the documents `table/1` and `model/1`, checked, and the frame that they are asked of.
+"""What a method is asked to do: the documents `table/1`, `model/1` and `analysis/1`, checked, and the frame asked of.
 
     {"ansim": "table/1", "title": {"ko": …, "en": …}, "query": "<digest>", "rows": ["age_band"], "columns": ["sex"],
      "measure": {"kind": "count"}, "where": {"chronic_sinusitis": true}}
     {"ansim": "model/1", "kind": "logistic", "outcome": "chronic_sinusitis", "terms": [
         {"variable": "age", "scale": [50, 10]}, {"variable": "sex", "levels": ["F", "M"]}, {"variable": "naproxen"}]}
+    {"ansim": "analysis/1", "kind": "ttest", "outcome": "heat", "group": {"variable": "sex", "levels": ["F", "M"]}}
 
 Encodings are agreed in the document (scale: (x - offset) / divisor in integers; levels: the first is the reference),
 never derived from the data of one site, so that all sites build the same columns.
@@ -19,7 +20,7 @@ from ansim import documents
 from ansim.errors import N_, Problem
 
 MEASURES = ("count", "sum", "mean", "share")
-MAX_TERMS, MAX_LEVELS, MAX_KEYS = 50, 50, 4
+MAX_TERMS, MAX_LEVELS, MAX_KEYS, MAX_STEPS = 50, 50, 4, 20_000
 Scalar = str | int | bool | None
 
 
@@ -50,14 +51,36 @@ class Term:
 
 @dataclass(frozen=True)
 class Model:
+    """exposure: the variable of a Poisson model's time or size at risk. time, event: of a Cox model (its `outcome` is
+    the event). options: what else the kind of model knows."""
+
     kind: str
     outcome: str
     terms: tuple[Term, ...]
+    exposure: str = ""
+    time: str = ""
+    options: tuple[tuple[str, Any], ...] = ()
 
     @property
     def names(self) -> list[str]:
-        """The columns of the design, the intercept first."""
-        return ["(intercept)", *(name for term in self.terms for name in term.names)]
+        """The columns of the design, the intercept first; a Cox model has none."""
+        first = [] if self.time else ["(intercept)"]
+        return [*first, *(name for term in self.terms for name in term.names)]
+
+    def option(self, name: str) -> Any:
+        return dict(self.options)[name]
+
+
+@dataclass(frozen=True)
+class Group:
+    """People by the levels of a text variable, or of a flag (levels absent: no, yes)."""
+
+    variable: str
+    levels: tuple[str | bool, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return ["true" if level is True else "false" if level is False else str(level) for level in self.levels]
 
 
 def table(spec: dict) -> Table:
@@ -81,19 +104,100 @@ def table(spec: dict) -> Table:
 def model(spec: dict) -> Model:
     """The model asked for; raises Problem with the place of the first mistake."""
     documents.kind(spec, "model/1")
-    _known(spec, ("ansim", "kind", "title", "query", "outcome", "terms"), "")
-    found = spec.get("terms")
-    if not isinstance(found, list) or not 1 <= len(found) <= MAX_TERMS:
-        raise _wrong("terms", N_("A model needs one to fifty terms."), N_("List the variables to adjust for."))
-    made = Model(
-        str(spec.get("kind")),
-        _name(spec.get("outcome"), "outcome"),
-        tuple(_term(term, f"terms[{index}]") for index, term in enumerate(found)),
-    )
-    variables = [term.variable for term in made.terms] + [made.outcome]
+    kind = str(spec.get("kind"))
+    own: tuple[str, ...] = {
+        "cox": ("outcome", "time", "ties", "strata", "grid", "horizon"), "poisson": ("outcome", "exposure")
+    }.get(kind, ("outcome",))  # fmt: skip
+    _known(spec, ("ansim", "kind", "title", "query", "terms", *own), "")
+    outcome, terms = name(spec, "outcome"), terms_of(spec)
+    if kind == "cox":
+        options = (
+            ("ties", choice(spec, "ties", ("efron", "breslow"))),
+            ("strata", choice(spec, "strata", ("site", "none"))),
+            *grid(spec),
+        )
+        made = Model(kind, outcome, terms, time=name(spec, "time"), options=options)
+    else:
+        made = Model(kind, outcome, terms, exposure=name(spec, "exposure") if "exposure" in spec else "")
+    variables = [*(term.variable for term in terms), outcome, *filter(None, (made.exposure, made.time))]
     if len(set(variables)) < len(variables):
         raise _wrong("terms", N_("A variable stands twice in the model."), N_("Name each variable once."))
     return made
+
+
+def terms_of(spec: dict) -> tuple[Term, ...]:
+    found = spec.get("terms")
+    if not isinstance(found, list) or not 1 <= len(found) <= MAX_TERMS:
+        raise _wrong("terms", N_("A model needs one to fifty terms."), N_("List the variables to adjust for."))
+    return tuple(_term(term, f"terms[{index}]") for index, term in enumerate(found))
+
+
+def grid(spec: dict) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Width of the steps of time, and the time at which everybody counts as censored, in the variable's units."""
+    width, horizon = integer(spec, "grid", 1, 10_000, 1), integer(spec, "horizon", 1, 10_000_000, 3650)
+    if horizon // width >= MAX_STEPS:
+        raise _wrong("horizon", N_("Time is cut into too many steps."), N_("Use a wider grid or a shorter horizon."))
+    return ("grid", width), ("horizon", horizon)
+
+
+def kind(spec: Any) -> str:
+    """The method that a specification is for."""
+    if isinstance(spec, dict) and spec.get("ansim") == "table/1":
+        return "table"
+    return str(spec.get("kind", "")) if isinstance(spec, dict) else ""
+
+
+def analysis(spec: dict, kind: str, *keys: str) -> None:
+    """Raises Problem unless this is an analysis/1 of the kind, with no other keys than these."""
+    documents.kind(spec, "analysis/1")
+    if spec.get("kind") != kind:
+        raise _wrong("kind", N_("This is not an analysis of this method."), N_("Write the method's name."))
+    _known(spec, ("ansim", "kind", "title", "query", *keys), "")
+
+
+def name(spec: dict, key: str) -> str:
+    return _name(spec.get(key), key)
+
+
+def names(spec: dict, key: str, least: int = 1, most: int = MAX_TERMS) -> tuple[str, ...]:
+    found = _names(spec.get(key), key)
+    if not least <= len(set(found)) == len(found) <= most:
+        raise _wrong(key, N_("Name different variables, in the number that the method takes."), N_("See its manual."))
+    return found
+
+
+def group(spec: dict, key: str = "group", exactly: int = 0) -> Group:
+    """{"variable": "sex", "levels": ["F", "M"]}, or {"variable": "drug"} for a flag."""
+    given = spec.get(key)
+    if not isinstance(given, dict):
+        raise _wrong(key, N_("A group names a variable."), N_("Write {{variable: sex, levels: [F, M]}}."))
+    _known(given, ("variable", "levels"), f"{key}.")
+    variable = _name(given.get("variable"), f"{key}.variable")
+    levels: tuple[str | bool, ...] = (False, True)
+    if "levels" in given:
+        levels = _names(given["levels"], f"{key}.levels")
+    if not 2 <= len(set(levels)) == len(levels) <= MAX_LEVELS or exactly not in (0, len(levels)):
+        raise _wrong(f"{key}.levels", N_("The method needs another number of different levels."), N_("List them."))
+    return Group(variable, levels)
+
+
+def integer(spec: dict, key: str, low: int, high: int, default: int | None = None) -> int:
+    value = spec.get(key, default)
+    if type(value) is not int or not low <= value <= high:
+        text = N_("A whole number from {low} to {high} is needed here.")
+        raise Problem("specification", text, where=key, remedy=N_("Write one."), low=low, high=high)
+    return value
+
+
+def choice(spec: dict, key: str, allowed: tuple) -> Any:
+    """One of the allowed values; the first is the default."""
+    value = spec.get(key, allowed[0])
+    if not any(value is each or (isinstance(value, str) and value == each) for each in allowed):
+        text = N_("This value is not known here.")
+        raise Problem(
+            "specification", text, where=key, remedy=N_("Use one of: {known}."), known=", ".join(map(str, allowed))
+        )
+    return value
 
 
 def _term(spec: Any, where: str) -> Term:

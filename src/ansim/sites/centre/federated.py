@@ -14,7 +14,7 @@ from ansim import documents
 from ansim.errors import N_, Problem
 from ansim.governance.board_case import BoardCase
 from ansim.governance.grant import CHECKS, Facts
-from ansim.research.analysis import method
+from ansim.research.analysis import methods, sums
 from ansim.research.cohort.query import parse
 from ansim.research.cohort.scope import outside
 from ansim.sites import clock
@@ -99,7 +99,7 @@ def _on_start(message: post.Message) -> None:
         "started": clock.iso(clock.now()),
     }
     ledger.note(f"federated:{run}", "federated.started", actor=document["member"], job=data["job"], holders=holders)
-    _round(data, method(document["method"]).initial_state(document["spec"]), job)
+    _round(data, methods.start(document["method"], document["spec"]), job)
 
 
 def refusals(job: dict, sender: str) -> list[Problem]:
@@ -158,7 +158,7 @@ def _one(name: str, facts: Facts, document: dict) -> list[Problem]:
 
 
 def _checked_spec(document: dict) -> None:
-    method(document["method"]).initial_state(document["spec"])
+    methods.start(document["method"], document["spec"])
     if document["method"] == "table" and document["spec"].get("measure", {"kind": "count"})["kind"] not in (
         "count",
         "share",
@@ -173,8 +173,8 @@ def _round(data: dict, state: dict, job: dict) -> None:
     data.update(round=number, answers={holder: "waiting" for holder in asked})
     data["rounds"].append({"round": number, "asked": clock.iso(clock.now()), "answered": ""})
     ledger.record(KIND, data["id"], data, status="running")
-    ledger.record(SECRET, data["id"], {"state": state, "sums": {}, "groups": _secret(data["id"]).get("groups")})
-    shown = {name: state[name] for name in method(data["method"]).initial_state(data["spec"])}  # pooled sums stay here
+    ledger.record(SECRET, data["id"], {"state": state, "sums": {}})
+    shown = methods.public(data["method"], data["spec"], state)
     for holder in asked:
         post.send("fed.round", {"run": data["id"], "round": number, "job": job, "state": shown}, to=holder, sealed=True)
 
@@ -215,25 +215,23 @@ def _combine(data: dict) -> None:
     """All sums are here: the next round, or the result."""
     run, secret = data["id"], _secret(data["id"])
     job = ledger.document(data["job"])
-    chosen, spec = method(data["method"]), data["spec"]
+    chosen = methods.method(data["method"])
     try:
         agreements.require_in_force(data["agreement"])
         if not secret.get("sums"):
             raise Problem("nobody", N_("No holder answered."))
-        sums = [secret["sums"][holder] for holder in sorted(secret["sums"])]
-        state, done, result = chosen.combine(sums, spec, secret["state"])
-        groups = secret.get("groups") or results.groups(data["method"], spec, sums)
+        pooled = sums.pool([secret["sums"][holder] for holder in sorted(secret["sums"])])
+        state, done, result = chosen.combine(pooled, data["spec"], secret["state"])
     except Problem as problem:
         fail(run, NOT_ALL if problem.code == "aggregate-shape" else str(problem), problem.code)
         return
     data["rounds"][-1]["answered"] = clock.iso(clock.now())
     if not done:
-        ledger.record(SECRET, run, {**secret, "groups": groups})
         _round(data, state, job)
         return
     data["status"] = "finishing"
     ledger.record(KIND, run, data, status="finishing")
-    ledger.record(SECRET, run, {"result": result, "groups": groups})
+    ledger.record(SECRET, run, {"result": result})
     jobs.queue("federated-result", run, {"run": run})
 
 
@@ -244,7 +242,7 @@ def _result(payload: dict) -> dict[str, Any]:
     rules = agreements.policy(terms)
     part = [holder for holder in data["holders"] if holder not in data["left_out"]]
     try:
-        files, findings = results.files(data, part, secret["result"], secret["groups"], rules)
+        files, findings = results.files(data, part, secret["result"], rules)
     except Problem as problem:
         return {"problem": str(problem), "code": problem.code}
     return {"files": {name: body.decode() for name, body in files.items()}, "findings": findings}

@@ -4,7 +4,6 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from ansim.errors import N_, Problem
@@ -12,15 +11,13 @@ from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.protect import protect_counts, round_to
 from ansim.privacy.disclosure.rules import model_rules
 from ansim.privacy.disclosure.table import TOTAL, Key, TableSpec
-from ansim.research.analysis import figures, specification
+from ansim.research.analysis import figures
 from ansim.sites.centre import tables
 
 
-def files(
-    data: dict, holders: list[str], result: dict, groups: dict | None, policy: Policy
-) -> tuple[dict[str, bytes], list[dict]]:
+def files(data: dict, holders: list[str], result: dict, policy: Policy) -> tuple[dict[str, bytes], list[dict]]:
     """({name: content}, findings) of a finished run. Raises Problem when nothing of it may leave."""
-    made = {"table": _table, "logistic": _logistic}[data["method"]](data["spec"], result, groups or {}, policy)
+    made = {"table": _table, "logistic": _logistic}[data["method"]](data["spec"], result, policy)
     body, table, svg, notes = made
     document = {
         "ansim": "result/1",
@@ -64,7 +61,7 @@ def pooled_counts(spec: TableSpec, result: dict) -> dict[Key, int]:
     return counts
 
 
-def _table(given: dict, result: dict, groups: dict, policy: Policy) -> tuple[dict, bytes, str, list[dict]]:
+def _table(given: dict, result: dict, policy: Policy) -> tuple[dict, bytes, str, list[dict]]:
     spec = tables.specification(given)
     released = protect_counts(pooled_counts(spec, result), spec, policy)
     if released.refused:
@@ -77,35 +74,23 @@ def _table(given: dict, result: dict, groups: dict, policy: Policy) -> tuple[dic
     return {"table": released.as_data(reasons=False), "hidden": hidden}, tables.written(released), "", notes
 
 
-def groups(method: str, spec: dict, sums: list[dict]) -> dict | None:
-    """The smallest groups of people that a model's terms set apart, from the first round's pooled sums.
+def groups(result: dict) -> list[int]:
+    """Sizes of the groups of people that a model's columns of 0 and 1 set apart, each by the outcome.
 
-    At coefficients zero every weight is 1/4 and every expectation 1/2, so the information holds a quarter of the
-    counts and the gradient what is above half the cases: for a column of 0 and 1 both follow exactly. A column is
-    taken for 0/1 when its sum equals its sum of squares. Such a column with the outcome is a table of four cells,
-    which coefficients and standard errors give away: each of the four counts.
+    Such a column with the outcome is a table of four cells, which coefficients and standard errors give away.
     """
-    if method != "logistic":
-        return None
-    names = specification.model(spec).names
-    people, cases = (sum(part[name] for part in sums) for name in ("people", "cases"))
-    total = [4 * sum(part["information"][0][index] for part in sums) for index in range(len(names))]
-    square = [4 * sum(part["information"][index][index] for part in sums) for index in range(len(names))]
-    gradient = [sum(part["gradient"][index] for part in sums) for index in range(len(names))]
-    found = {"(outcome)": [cases, people - cases]}
-    for index, name in enumerate(names[1:], start=1):
-        if abs(total[index] - square[index]) < 1e-6 * max(1.0, people):
-            having, both = round(total[index]), round(gradient[index] + total[index] / 2)
-            found[name] = [both, having - both, cases - both, people - having - (cases - both)]
+    about, people = result["about"], result["people"]
+    cases = about["cases"]
+    found = [cases, people - cases]
+    for having, both, other in zip(about["having"], about["both"], about["other"], strict=True):
+        if having < people and not other:
+            found += [both, having - both, cases - both, people - having - (cases - both)]
     return found
 
 
-def _logistic(
-    spec: dict, result: dict, groups: Mapping[str, list[int]], policy: Policy
-) -> tuple[dict, bytes, str, list[dict]]:
+def _logistic(spec: dict, result: dict, policy: Policy) -> tuple[dict, bytes, str, list[dict]]:
     """Coefficients in full precision; the counts rounded; likelihoods stay here, for they give the counts away."""
-    smallest = min(min(parts) for parts in groups.values())
-    found = model_rules(result["people"], len(result["terms"]), smallest, policy)
+    found = model_rules(result["people"], len(result["terms"]), min(groups(result)), policy)
     if found:
         raise found[0].problem()
     counts = {name: round_to(result[name], policy.rounding) for name in ("people", "cases")}

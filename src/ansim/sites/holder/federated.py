@@ -10,8 +10,6 @@ from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from ansim.documents import digest
 from ansim.errors import N_, Problem
 from ansim.governance.grant import Grant
@@ -30,8 +28,8 @@ from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 
 KIND = "federated"
-FRAMES = 4  # runs whose frame is held in memory
-_frames: OrderedDict[tuple[str, str], pa.Table] = OrderedDict()
+PREPARED = 4  # runs whose data are held in memory
+_prepared: OrderedDict[tuple[str, str], Any] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -69,13 +67,12 @@ def _compute(payload: dict) -> dict[str, Any]:
         return {"persons": persons}
     document, state = job["document"], payload["state"]
     try:
-        method = methods.method(document["method"])
-        version = source.version()
-        _fits(known.data if known else None, payload, method.initial_state(document["spec"]), version)
-        frame = _frame(run, document["query"], version)
-        if reasons := guard.admissible(frame, document["spec"], _guard(), state):
+        name, spec, version = document["method"], document["spec"], source.version()
+        _fits(known.data if known else None, payload, methods.start(name, spec), version)
+        data = _data(run, document, version)
+        if reasons := guard.admissible(name, data, spec, _guard(), state):
             return {"persons": persons, "reasons": reasons}
-        return {"persons": persons, "version": version, "aggregate": method.local(frame, document["spec"], state)}
+        return {"persons": persons, "version": version, "aggregate": methods.method(name).local(data, spec, state)}
     except Problem as problem:
         return {"persons": persons, "reasons": getattr(problem, "problems", [problem])}
 
@@ -114,8 +111,8 @@ def _finish(payload: dict, made: dict) -> None:
         reasons = grants.decide(job, sender=sender, now=now, heard=heard, persons=persons, again=True).reasons
     if not reasons and "aggregate" not in made:
         reasons = [Problem("not-computed", N_("The facts changed while the round was computed."))]
-    if not reasons and document["method"] == "table":
-        reasons = _compare(run, document, made["version"])
+    if not reasons and document["method"] == "table" and found is None:
+        reasons = _compare(run, document)
     data = found.data if found else _fresh(payload, made)
     if reasons:
         grants.refuse(job, Grant(False, reasons), sender=sender)
@@ -181,22 +178,23 @@ def _guard() -> guard.Policy:
     )
 
 
-def _frame(run: str, query: dict, version: str) -> pa.Table:
-    """One row a person of the cohort; kept while the run goes on, made anew after a restart."""
+def _data(run: str, document: dict, version: str) -> Any:
+    """This site's data as the method prepared them; kept while the run goes on, made anew after a restart."""
     key = (run, version)
     with _lock:
-        if key in _frames:
-            _frames.move_to_end(key)
-            return _frames[key]
-    found = source.frame(parse(query))
+        if key in _prepared:
+            _prepared.move_to_end(key)
+            return _prepared[key]
+    frame = source.frame(parse(document["query"]))
+    made = methods.method(document["method"]).prepare(frame, document["spec"])
     with _lock:
-        _frames[key] = found
-        while len(_frames) > FRAMES:
-            _frames.popitem(last=False)
-    return found
+        _prepared[key] = made
+        while len(_prepared) > PREPARED:
+            _prepared.popitem(last=False)
+    return made
 
 
-def _compare(run: str, document: dict, version: str) -> list[Problem]:
+def _compare(run: str, document: dict) -> list[Problem]:
     """Why this table, with what was shown of these people before, would single somebody out; if nothing, remember it.
 
     Compared and remembered are the cells that this node alone could show; smaller ones go to the centre only inside the
@@ -207,7 +205,7 @@ def _compare(run: str, document: dict, version: str) -> list[Problem]:
     asker = Asker(document["member"], terms["user"]["id"])
     try:
         held = memory()
-        table = tabulate(_frame(run, document["query"], version), spec, held.codes)
+        table = tabulate(source.frame(parse(document["query"])), spec, held.codes)
         released = disclosure.protect(table, held.policy, held.for_asker(asker))
     except Problem as problem:
         return list(getattr(problem, "problems", [problem]))
