@@ -1,199 +1,217 @@
-"""Re-identification risk of a table of people, and the generalisation that brings it under a site's k.
+"""Re-identification risk of a table of people, over any quasi-identifiers; the unit is the person, not the row.
 
-All set-based in DuckDB, over any quasi-identifiers; the unit is the person, not the row. Sources: k-anonymity
-(Sweeney 2002), distinct l-diversity (Machanavajjhala et al. 2007), prosecutor and marketer risk (El Emam 2013).
+Sources: k-anonymity (Sweeney 2002), prosecutor, journalist and marketer risk (El Emam 2013), k-map (Sweeney 2002,
+section on the wrapping of populations), delta-presence (Nergiz, Atzori, Clifton 2007); l and t in `sensitive`,
+estimates without a population in `population`.
 
-Missing values are the worst case: a missing quasi-identifier is a category of its own, never a dropped row. Reading it
-as a wildcard can only widen a class, so its k is never smaller; it is reported beside, as `k_wildcard`. A missing
-sensitive value never counts as a further distinct value.
+Missing values are the worst case: a missing quasi-identifier is a category of its own, never a dropped row, and `k`
+and all policies rest on that reading. Reading it as a wildcard that agrees with every value can only widen a class,
+so its k is never smaller; it is reported beside, as `k_wildcard`. For missing sensitive values see `sensitive`.
 """
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from ansim.errors import N_, Problem
-from ansim.privacy.deid.sql import first, quote
+from ansim.privacy.deid import classes, hierarchy, population, sensitive
+from ansim.privacy.deid.classes import Column
+
+EQUAL, ORDERED = "equal", "ordered"
 
 
 def report(
     con: duckdb.DuckDBPyConnection,
     table: str,
     quasi_identifiers: Sequence[str],
-    sensitive: Iterable[str] = (),
+    sensitive: Iterable[str] | Mapping[str, Any] = (),
     policy: Mapping | None = None,
     *,
     person: str | None = None,
+    population: str | None = None,
+    population_size: int | None = None,
 ) -> dict[str, Any]:
     """The risk of the people in a table (a name, or a query in brackets) as plain data.
 
+    sensitive: columns, or {column: distance of t-closeness}: "equal", "ordered", or the steps of a hierarchy.
+    policy, all optional: {"k", "l", "entropy_l", "recursive": {"c", "l"}, "t", "k_map", "delta": [low, high]}.
     person: the column that tells people apart where a person has several rows; without it each row is a person.
-    policy: {"k": …, "l": …}, both optional. Gives people, classes, k, k_wildcard, l per sensitive column, uniques,
-    risks as shares of one (prosecutor_highest = 1/k; marketer, the mean over people = classes / people), distribution
-    [{"size", "classes", "people"}], and met with the reasons it is not. No people: k is 0 and the policy is not met.
+    population: the table of everybody of whom these are a sample (same columns), for k-map, journalist risk and
+    delta-presence; population_size: only their number, for the estimates of `population`.
+
+    Gives people, classes, k, k_wildcard, l, entropy_l, recursive_c and t per sensitive column, uniques, risks as
+    shares of one (prosecutor_highest = 1/k; marketer, the mean over people = classes / people), distribution
+    [{"size", "classes", "people"}], population (where asked), and met with the reasons it is not. No people: k is 0
+    and no policy is met.
     """
-    _check(quasi_identifiers)
-    classes = _classes(table, quasi_identifiers, sensitive, person)
-    sizes = con.execute(f"SELECT size, count(*) FROM ({classes}) GROUP BY size ORDER BY size").fetchall()
-    counted = f"count(DISTINCT {quote(person)})" if person else "count(*)"
-    people, count = _one(con, f"SELECT {counted} FROM {table}"), sum(number for _, number in sizes)
-    k = sizes[0][0] if sizes else 0
-    diversity = _diversity(con, classes, list(sensitive))
-    uniques = sizes[0][1] if k == 1 else 0
-    found: dict[str, Any] = {
-        "quasi_identifiers": list(quasi_identifiers),
+    wanted = dict(policy or {})
+    columns = dict(sensitive) if isinstance(sensitive, Mapping) else dict.fromkeys(sensitive, EQUAL)
+    names = [*quasi_identifiers, *columns, *([person] if person else [])]
+    read = classes.read(con, table, list(dict.fromkeys(names)))
+    quasi = [read[name] for name in quasi_identifiers]
+    who = read[person] if person else None
+    keys, room = classes.pack(quasi)
+    counted = classes.count(classes.people(keys, room, who), room)
+    found = _figures(quasi_identifiers, counted, len(np.unique(who.codes)) if who else len(keys))
+    found["k_wildcard"] = wildcard_k(keys, counted, quasi)
+    found |= {name: {} for name in ("l", "entropy_l", "recursive_c", "t")}
+    depth = int((wanted.get("recursive") or {}).get("l", 2))
+    for name, distance in columns.items():
+        for figure, value in _about(keys, room, read[name], who, distance, depth).items():
+            found[figure][name] = value
+    if population is not None:
+        found["population"] = against(con, table, population, quasi_identifiers, person=person)
+    elif population_size is not None:
+        found["population"] = _estimated(found, population_size)
+    reasons = _reasons(found, wanted)
+    return found | {"met": not reasons, "reasons": reasons}
+
+
+def _figures(names: Sequence[str], counted: classes.Counted, people: int) -> dict[str, Any]:
+    sizes, numbers = np.unique(counted.sizes, return_counts=True)
+    count, k = len(counted.sizes), int(sizes[0]) if len(sizes) else 0
+    uniques = int(numbers[0]) if k == 1 else 0
+    return {
+        "quasi_identifiers": list(names),
         "people": people,
         "classes": count,
         "k": k,
-        "k_wildcard": _wildcard_k(con, classes, quasi_identifiers) if k else 0,
-        "l": diversity,
         "uniques": uniques,
         "sample_uniqueness": uniques / people if people else 0.0,
         "prosecutor_highest": 1 / k if k else 0.0,
         "marketer": min(1.0, count / people) if people else 0.0,
-        "distribution": [{"size": size, "classes": number, "people": size * number} for size, number in sizes],
+        "distribution": [
+            {"size": size, "classes": number, "people": size * number}
+            for size, number in zip(sizes.tolist(), numbers.tolist(), strict=True)
+        ],
     }
-    reasons = []
-    wanted = dict(policy or {})
-    if k < wanted.get("k", 1):
-        reasons.append(f"k = {k} < {wanted.get('k', 1)}")
-    reasons += [
-        f"l({name}) = {value} < {wanted['l']}" for name, value in diversity.items() if value < wanted.get("l", 0)
-    ]
-    return found | {"met": not reasons, "reasons": reasons}
+
+
+def _about(
+    keys: np.ndarray, room: int, column: Column, person: Column | None, distance: Any, depth: int
+) -> dict[str, Any]:
+    """l and t of one sensitive column over all classes."""
+    cells = sensitive.tabulate(keys, room, column, person)
+    everybody = sensitive.shares(cells, column.levels)
+    if distance == ORDERED:
+        far = sensitive.ordered(cells, everybody)
+    elif distance == EQUAL:
+        far = sensitive.equal(cells, everybody)
+    else:
+        far = sensitive.hierarchical(cells, everybody, hierarchy.tree(column, distance))
+    return {
+        "l": sensitive.distinct(cells),
+        "entropy_l": sensitive.entropy(cells),
+        "recursive_c": sensitive.recursive(cells, depth),
+        "t": float(far.max()) if len(far) else 0.0,
+    }
+
+
+def wildcard_k(keys: np.ndarray, counted: classes.Counted, quasi: Sequence[Column]) -> int:
+    """The smallest class when a missing value agrees with every value: k itself where nothing is missing.
+
+    Classes are grouped by which of their values are missing; two classes of two such patterns agree when they are
+    equal on the columns that neither lacks, so each pair of patterns is one join by equality.
+    """
+    if not len(counted.keys):
+        return 0
+    if not any(column.holes for column in quasi):
+        return int(counted.sizes.min())
+    codes = np.stack([column.codes for column in quasi], axis=1)[classes.first_rows(keys)]
+    patterns, of = np.unique(codes == 0, axis=0, return_inverse=True)
+    of = of.reshape(-1)
+    total = np.zeros(len(codes), dtype=np.int64)
+    for a, lacks in enumerate(patterns):
+        for b, misses in enumerate(patterns):
+            shared = np.flatnonzero(~(lacks | misses))
+            mine, theirs = np.flatnonzero(of == a), np.flatnonzero(of == b)
+            total[mine] += _agreeing(codes[np.ix_(mine, shared)], codes[np.ix_(theirs, shared)], counted.sizes[theirs])
+    return int(total.min())
+
+
+def _agreeing(mine: np.ndarray, theirs: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """For each row of `mine` the sum of sizes of equal rows of `theirs`."""
+    if not mine.shape[1]:
+        return np.full(len(mine), sizes.sum())
+    both = np.concatenate([mine, theirs])
+    keys, _ = classes.pack([Column(part, int(part.max()) + 1, None) for part in both.T])
+    _, place = np.unique(keys, return_inverse=True)
+    sums = np.bincount(place[len(mine) :], sizes, minlength=int(place.max()) + 1)
+    return sums[place[: len(mine)]].astype(np.int64)
+
+
+def against(
+    con: duckdb.DuckDBPyConnection, sample: str, everybody: str, names: Sequence[str], *, person: str | None = None
+) -> dict[str, Any]:
+    """A sample against the table of its whole population: k-map, journalist and marketer risk, delta-presence.
+
+    delta: [least, greatest] share of a population class that is in the sample, over all classes of the population.
+    A sample class that the population lacks is a contradiction, and a Problem.
+    """
+    chosen = [*names, *([person] if person else [])]
+    listed = ", ".join(f'"{name}"' for name in chosen)
+    both = f"(SELECT {listed}, 1 AS _in FROM {sample} UNION ALL BY NAME SELECT {listed}, 0 AS _in FROM {everybody})"
+    read = classes.read(con, both, [*chosen, "_in"])
+    keys, _ = classes.pack([read[name] for name in names])
+    inside = read["_in"].values.to_numpy()[read["_in"].codes - 1] == 1
+    _, place = np.unique(keys, return_inverse=True)
+    number = int(place.max()) + 1 if len(place) else 0
+    f, whole = (_sizes(place, side, read.get(person or ""), number) for side in (inside, ~inside))
+    present = f > 0
+    if not present.any():
+        return {"k_map": 0, "journalist_highest": 0.0, "journalist_marketer": 0.0, "delta": [0.0, 0.0]}
+    if (f > whole).any():
+        raise Problem(
+            "not-a-sample", N_("The sample has people whom the population does not have."), where=", ".join(names)
+        )
+    least = int(whole[present].min())
+    return {
+        "people": int(whole.sum()),
+        "k_map": least,
+        "journalist_highest": 1 / least,
+        "journalist_marketer": float((f[present] / whole[present]).sum() / f.sum()),
+        "population_uniques": int((whole[present] == 1).sum()),
+        "delta": [float((f / whole).min()), float((f / whole).max())],
+    }
+
+
+def _sizes(place: np.ndarray, side: np.ndarray, person: Column | None, number: int) -> np.ndarray:
+    keys = place[side]
+    if person is not None:
+        keys = classes.people(keys, number, Column(person.codes[side], person.levels, person.values))
+    return np.bincount(keys, minlength=number)
+
+
+def _estimated(found: Mapping, size: int) -> dict[str, Any]:
+    frequencies = {each["size"]: each["classes"] for each in found["distribution"]}
+    return population.estimate(frequencies, size)
+
+
+def _reasons(found: Mapping, wanted: Mapping) -> list[str]:
+    """What of a policy does not hold."""
+    k = found["k"]
+    reasons = [f"k = {k} < {wanted.get('k', 1)}"] if k < wanted.get("k", 1) else []
+    for name in ("l", "entropy_l"):
+        if name in wanted:
+            reasons += [f"{name}({c}) = {v:.4g} < {wanted[name]}" for c, v in found[name].items() if v < wanted[name]]
+    if "recursive" in wanted:
+        c = wanted["recursive"]["c"]
+        reasons += [f"recursive({n}) needs c > {v:.4g}, not {c}" for n, v in found["recursive_c"].items() if not v < c]
+    if "t" in wanted:
+        reasons += [f"t({n}) = {v:.4f} > {wanted['t']}" for n, v in found["t"].items() if v > wanted["t"] + 1e-12]
+    about = found.get("population") or {}
+    if "k_map" in wanted and about.get("k_map", 0) < wanted["k_map"]:
+        reasons.append(f"k-map = {about.get('k_map', '?')} < {wanted['k_map']}")
+    if "delta" in wanted:
+        low, high = about.get("delta", (0.0, 1.0))
+        if low < wanted["delta"][0] or high > wanted["delta"][1]:
+            reasons.append(f"delta = {low:.3f} to {high:.3f}, not within {wanted['delta'][0]} to {wanted['delta'][1]}")
+    return reasons
 
 
 def compare(before: Mapping, after: Mapping) -> dict[str, dict]:
     """Two reports side by side: {figure: {"before", "after"}}."""
     figures = ("people", "classes", "k", "uniques", "sample_uniqueness", "prosecutor_highest", "marketer")
     return {name: {"before": before[name], "after": after[name]} for name in figures}
-
-
-def suppress_to_k(
-    con: duckdb.DuckDBPyConnection,
-    table: str,
-    quasi_identifiers: Sequence[str],
-    *,
-    k: int,
-    ladders: Mapping[str, Sequence[int]],
-    max_suppressed_permille: int,
-    into: str,
-) -> dict[str, Any]:
-    """Generalise numbers to classes and suppress people left in classes under k; writes the rest to table `into`.
-
-    ladders: for a numeric quasi-identifier its class widths, finest first; 0 is one class for all. Each row of
-    `table` is a person. Every combination of widths is judged, and the one with the least loss whose suppression
-    stays within the limit is taken: loss is the share of detail given up (mean over the quasi-identifiers of
-    width / range, NCP of Xu et al. 2006, a suppressed person counting as all of it).
-    Gives {"widths", "people", "suppressed", "loss", "loss_of"}; Problem when no combination suffices.
-    """
-    _check(quasi_identifiers)
-    names = [name for name in quasi_identifiers if name in ladders]
-    ranges = {name: _range(con, table, name) for name in names}
-    people = _one(con, f"SELECT count(*) FROM {table}")
-    best: dict[str, Any] | None = None
-    for widths in itertools.product(*(ladders[name] for name in names)):
-        chosen = dict(zip(names, widths, strict=True))
-        small = _suppressed(con, table, quasi_identifiers, chosen, k)
-        if people == 0 or small >= people or small * 1000 > max_suppressed_permille * people:
-            continue
-        loss_of = {name: _loss(width, ranges[name]) for name, width in chosen.items()}
-        share = small / people
-        mean = sum(loss_of.values()) / len(quasi_identifiers)
-        loss = share + (1 - share) * mean
-        if best is None or loss < best["loss"]:
-            best = {"widths": chosen, "people": people, "suppressed": small, "loss": loss, "loss_of": loss_of}
-    if best is None:
-        raise Problem(
-            "k-not-reached",
-            N_("No allowed generalisation brings these {people} people to k = {k} within the limit of suppression."),
-            remedy=N_("Widen the cohort, drop a quasi-identifier, or ask for a federated answer instead."),
-            people=people if people >= k else f"< {k}",
-            k=k,
-        )
-    _write(con, table, quasi_identifiers, best["widths"], k, into)
-    return best
-
-
-def bucket(column: str, width: int) -> str:
-    """SQL of the class's lower bound; width 1 is the value itself, 0 one class for all (known) values."""
-    if width == 0:
-        return f"CASE WHEN {quote(column)} IS NOT NULL THEN 0 END"
-    return f"(floor({quote(column)} / {int(width)}) * {int(width)})::BIGINT"
-
-
-def _check(quasi_identifiers: Sequence[str]) -> None:
-    if not quasi_identifiers:
-        raise Problem("no-quasi-identifiers", N_("Risk needs at least one quasi-identifier."))
-
-
-def _classes(table: str, columns: Sequence[str], sensitive: Iterable[str], person: str | None) -> str:
-    """SQL of the classes: one row each with its size in people and, per sensitive column, its distinct values."""
-    keys = ", ".join(map(quote, columns))
-    size = f"count(DISTINCT {quote(person)})" if person else "count(*)"
-    distinct = "".join(f", greatest(count(DISTINCT {quote(name)}), 1) AS {quote('l:' + name)}" for name in sensitive)
-    return f"SELECT {keys}, {size} AS size{distinct} FROM {table} GROUP BY ALL"
-
-
-def _diversity(con: duckdb.DuckDBPyConnection, classes: str, sensitive: list[str]) -> dict[str, int]:
-    if not sensitive:
-        return {}
-    columns = ", ".join(f"coalesce(min({quote('l:' + name)}), 0)" for name in sensitive)
-    return dict(zip(sensitive, first(con, f"SELECT {columns} FROM ({classes})"), strict=True))
-
-
-def _wildcard_k(con: duckdb.DuckDBPyConnection, classes: str, columns: Sequence[str]) -> int:
-    """The smallest class when a missing value may stand for any value; only classes with holes can add to others."""
-    holes = " OR ".join(f"{quote(name)} IS NULL" for name in columns)
-    agree = " AND ".join(f"(a.{q} IS NULL OR b.{q} IS NULL OR a.{q} = b.{q})" for q in map(quote, columns))
-    return _one(
-        con,
-        f"""WITH classes AS MATERIALIZED (SELECT row_number() OVER () AS id, * FROM ({classes})),
-        holes AS (SELECT * FROM classes WHERE {holes}),
-        whole AS (SELECT * FROM classes WHERE NOT ({holes})),
-        sizes AS (SELECT a.id, a.size + coalesce(sum(b.size), 0) AS size FROM whole a LEFT JOIN holes b ON {agree}
-                  GROUP BY a.id, a.size
-                  UNION ALL SELECT a.id, sum(b.size) FROM holes a JOIN classes b ON {agree} GROUP BY a.id)
-        SELECT min(size)::BIGINT FROM sizes""",
-    )
-
-
-def _keys(columns: Sequence[str], widths: Mapping[str, int]) -> list[str]:
-    return [bucket(name, widths[name]) if name in widths else quote(name) for name in columns]
-
-
-def _suppressed(
-    con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], widths: Mapping[str, int], k: int
-) -> int:
-    keys = ", ".join(_keys(columns, widths))
-    classes = f"SELECT count(*) AS size FROM {table} GROUP BY {keys}"
-    return _one(con, f"SELECT coalesce(sum(size), 0)::BIGINT FROM ({classes}) WHERE size < {int(k)}")
-
-
-def _write(
-    con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], widths: Mapping[str, int], k: int, into: str
-) -> None:
-    changed = ", ".join(f"{bucket(name, width)} AS {quote(name)}" for name, width in widths.items())
-    replaced = f"* REPLACE ({changed})" if changed else "*"
-    keys = ", ".join(_keys(columns, widths))
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {quote(into)} AS
-        SELECT {replaced} FROM {table} QUALIFY count(*) OVER (PARTITION BY {keys}) >= {int(k)}"""
-    )
-
-
-def _loss(width: int, extent: int) -> float:
-    """The share of a variable's detail that classes of a width give up: 0 for single values, 1 for one class."""
-    if extent <= 1:
-        return 0.0
-    return 1.0 if width == 0 else min(1.0, (width - 1) / (extent - 1))
-
-
-def _range(con: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
-    return _one(con, f"SELECT coalesce(max({quote(column)}) - min({quote(column)}) + 1, 0)::BIGINT FROM {table}")
-
-
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    return first(con, sql)[0]

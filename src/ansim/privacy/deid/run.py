@@ -20,8 +20,8 @@ import pyarrow as pa
 from ansim import documents
 from ansim.errors import N_, Problem
 from ansim.privacy.deid import gate as gates
+from ansim.privacy.deid import hierarchy, recode, special
 from ansim.privacy.deid import plan as plans
-from ansim.privacy.deid import risk, special
 from ansim.privacy.deid.sql import first, quote, text
 
 Asked = Callable[[list], Sequence | Mapping] | Mapping
@@ -147,7 +147,7 @@ def _write(
         "shift_days": plan["shift_days"],
         "people": report["people"],
         "suppressed": outcome["suppressed"],
-        "age_width": outcome["widths"]["age"],
+        "age_width": outcome["age_width"],
         "top_coded": outcome["top_coded"],
         "k": report["k"],
         "classes": report["classes"],
@@ -229,18 +229,21 @@ def _to_k(con: duckdb.DuckDBPyConnection, plan: Mapping) -> dict[str, Any]:
     if wrong[0]:
         raise Problem("no-shift", N_("Some date shifts are zero or wider than the plan's {days} days."), days=days)
     over = first(con, f"SELECT count(*) FROM _deid_people WHERE age > {top}")
-    outcome = risk.suppress_to_k(
+    widths = policy["age_widths"]
+    outcome = recode.generalise(
         con,
-        f"(SELECT * REPLACE (least(age, {top}) AS age) FROM _deid_people)",
+        f"(SELECT * REPLACE (CASE WHEN age > {top} THEN {top} ELSE age END AS age) FROM _deid_people)",
         ["sex", "age"],
         k=policy["k"],
-        ladders={"age": policy["age_widths"]},
+        hierarchies={"age": hierarchy.ladder(widths)},
         max_suppressed_permille=policy["max_suppressed_permille"],
         into="_deid_kept",
+        raw=1 in widths,
     )
     # A class that begins under the cohort's lowest age is written as that age, or the cohort would lose its people.
     con.execute(f"UPDATE _deid_kept SET age = greatest(age, {int(low)}) WHERE age IS NOT NULL")
-    return outcome | {"top_coded": over[0]}
+    step = outcome["steps"]["age"]
+    return outcome | {"top_coded": over[0], "age_width": step["width"] if step else 1}
 
 
 def _scope(con: duckdb.DuckDBPyConnection, plan: Mapping) -> None:
