@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ansim.data.catalogue.check import check_description
 from ansim.data.cdm import VERSION
-from ansim.data.quality import Check, summary
+from ansim.data.quality import Result, summary
 
 KIND = "dataset/1"
 ABOUT_CHARTS = {
@@ -17,7 +17,7 @@ ABOUT_CHARTS = {
 
 def describe(
     profile: dict,
-    quality: Iterable[Check],
+    quality: Iterable[Result],
     *,
     id: str,
     holder: dict,

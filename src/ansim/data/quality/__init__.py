@@ -1,0 +1,23 @@
+"""How good a CDM is."""
+
+from ansim.data.quality.run import ERROR, FAIL, NOT_APPLICABLE, PASS, Result, assess
+from ansim.data.quality.summary import CATEGORIES, summary
+from ansim.data.quality.table import Check, CheckType, all_checks, by_id, checks, read_site_table, types
+
+__all__ = [
+    "CATEGORIES",
+    "ERROR",
+    "FAIL",
+    "NOT_APPLICABLE",
+    "PASS",
+    "Check",
+    "CheckType",
+    "Result",
+    "all_checks",
+    "assess",
+    "by_id",
+    "checks",
+    "read_site_table",
+    "summary",
+    "types",
+]  # fmt: skip
