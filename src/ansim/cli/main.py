@@ -11,6 +11,7 @@ from rich.console import Console
 from ansim.cli import signing
 from ansim.cli.agreement import agreement
 from ansim.cli.doctor import doctor
+from ansim.cli.quality import quality
 from ansim.cli.rules import rules
 from ansim.errors import Problem
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 console = Console()
 app.command()(doctor)
+app.command()(quality)
 app.command()(signing.sign)
 app.command()(signing.verify)
 app.add_typer(signing.keys, name="key")

@@ -179,6 +179,8 @@ DESCRIPTION = fields(
     ),
     quality=fields(
         categories=fields(conformance=VERDICTS, completeness=VERDICTS, plausibility=VERDICTS),
-        failed=each(fields(check=name, table=one_of(*tables()), field=matching("[a-z0-9_]{0,64}"))),
+        failed=each(
+            fields(check=matching("[A-Za-z-]{1,64}"), table=one_of(*tables()), field=matching("[a-z0-9_]{0,64}"))
+        ),
     ),
 )

@@ -1,7 +1,8 @@
 """Results as OHDSI's DataQualityDashboard writes them, so that its users keep their tools, and back.
 
 The shape: {startTimestamp, endTimestamp, executionTime, executionTimeSeconds, CheckResults: […], Metadata: […],
-Overview: {…}}. Shares are of 1, thresholds per cent, verdicts 0 or 1, names of tables and fields in capitals, as in DQD 2.8.
+Overview: {…}}. Shares are of 1, thresholds per cent, verdicts 0 or 1, names of tables and fields in
+capitals, as in DQD 2.8.
 """
 
 import json

@@ -31,19 +31,20 @@ def ranges(facts: Facts, checks: Iterable[Check], now: datetime) -> Iterator[Ste
         counts: list[Count] = []
         for check in some:
             among, low = facts.filled[table, check.field], check.type == "plausibleValueLow"
-            bound = _bound(check.argument, now)
+            limit = bound(check.argument, now)
             end = facts.extremes.get((table, check.field), (None, None))[0 if low else 1]
-            if not among or (end is not None and _inside(end, bound, low)):
+            if not among or (end is not None and _inside(end, limit, low)):
                 yield Known(check, 0, among)
                 continue
-            dated = isinstance(bound, date)
+            dated = isinstance(limit, date)
             name = day(check.field) if dated else column(check.field)
-            value = f"DATE '{bound}'" if dated else bound
+            value = f"DATE '{limit}'" if dated else limit
             counts.append((check, f"{name} {'<' if low else '>'} {value}", among))
         yield from counting(table, f"{quoted(table)} t", counts)
 
 
-def _bound(argument: str, now: datetime) -> date | int | float:
+def bound(argument: str, now: datetime) -> date | int | float:
+    """A plausible limit as the check table writes it: a day, a number, "today+1" or "year+1"."""
     if argument == "today+1":
         return now.date() + timedelta(days=1)
     if argument == "year+1":
@@ -53,12 +54,12 @@ def _bound(argument: str, now: datetime) -> date | int | float:
     return float(argument) if "." in argument else int(argument)
 
 
-def _inside(end: Any, bound: date | int | float, low: bool) -> bool:
+def _inside(end: Any, limit: date | int | float, low: bool) -> bool:
     if isinstance(end, datetime):
         end = end.date()
-    if isinstance(end, str) or isinstance(end, date) != isinstance(bound, date):
+    if isinstance(end, str) or isinstance(end, date) != isinstance(limit, date):
         return False
-    return end >= bound if low else end <= bound
+    return end >= limit if low else end <= limit
 
 
 def order(facts: Facts, checks: Iterable[Check]) -> Iterator[Step]:

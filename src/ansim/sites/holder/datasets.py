@@ -11,12 +11,13 @@ from django.db import transaction
 from ansim.data.catalogue.check import check_description
 from ansim.data.catalogue.describe import describe
 from ansim.data.profile import SMALLEST_BASE, profile
-from ansim.data.quality import assess
+from ansim.data.quality import NOT_APPLICABLE, assess
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.policy import Policy
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, signed
+from ansim.sites.holder import quality as quality_report
 from ansim.sites.holder import source
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Job, Record
@@ -79,7 +80,8 @@ def _make(payload: dict) -> dict:
         **payload["words"],
     )
     check_description(description, policy.threshold)
-    return {"description": description, "quality": [check.as_data() for check in quality]}
+    kept = [one.as_data() for one in quality if one.verdict != NOT_APPLICABLE]
+    return {"description": description, "quality": kept}
 
 
 def _publish(payload: dict, made: dict) -> None:
@@ -88,6 +90,8 @@ def _publish(payload: dict, made: dict) -> None:
     facts = {"by": payload["person"], "at": clock.iso(clock.now()), "signed": name}
     version = made["description"]["version"]
     ledger.record("dataset", dataset_id(), {**made, **facts}, status=version[:12])
+    counts = quality_report.counts(quality_report.results(made))
+    ledger.record("quality", version, {"version": version, "at": facts["at"], **counts})
     ledger.note(
         f"dataset:{dataset_id()}",
         "dataset.published",

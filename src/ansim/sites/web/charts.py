@@ -94,6 +94,12 @@ def missingness(title: Any, shares: Sequence[tuple[str, float | None]]) -> Chart
     return _chart("bars", title, rows, BAR * len(rows), {"value": _("Missing (% of people)")}, share=1)
 
 
+def counts(title: Any, rows: Sequence[tuple[str, int]], *, of: Any) -> Chart:
+    """Bars of plain counts of things that are not people (checks, tables): (name, count)."""
+    drawn = [{"name": name, "value": count, "label": number(count)} for name, count in rows]
+    return _chart("bars", title, drawn, BAR * len(drawn), {"value": phrase(of)}, share=0)
+
+
 def attrition(title: Any, steps: Sequence[tuple[Any, int | None]], *, threshold: int = 10) -> Chart:
     """How a cohort comes about: people left after each criterion, first the population."""
     rows = [{"name": phrase(name), "value": people or 0, "label": _shown(people, threshold)} for name, people in steps]

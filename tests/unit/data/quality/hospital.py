@@ -182,7 +182,8 @@ def _conditions(con, rng, visits) -> None:
     )
     con.execute(  # nothing is recorded beyond death
         "UPDATE condition_era SET condition_era_end_date = "
-        "least(condition_era_end_date, o.observation_period_end_date) FROM observation_period o WHERE o.person_id = condition_era.person_id; UPDATE condition_occurrence SET "
+        "least(condition_era_end_date, o.observation_period_end_date) FROM observation_period o "
+        "WHERE o.person_id = condition_era.person_id; UPDATE condition_occurrence SET "
         "condition_end_date = least(condition_end_date, o.observation_period_end_date) FROM observation_period o "
         "WHERE o.person_id = condition_occurrence.person_id"
     )

@@ -1,6 +1,5 @@
-"""What this holder has: quality with the worst first, the profile in figures, and what was published when."""
+"""What this holder has: the profile in figures, and what was published when."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,28 +10,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.sites import people
-from ansim.sites.holder import datasets, source
+from ansim.sites.holder import datasets, quality, source
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, page
 from ansim.sites.web import charts
 from ansim.sites.web.figures import figure
-from ansim.sites.web.formats import number, percent
 from ansim.sites.web.forms import Form
-from ansim.sites.web.parts import Answer, Code, Column, Fact, Suppressed, Table, Tag
+from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Suppressed, Table, Tag
 from ansim.sites.wording import lines
 
 READERS = ("steward", "operator", "officer", "auditor", "reviewer")
 NAVIGATION: list[tuple] = [(40, _("Datasets"), "/datasets/", set(READERS), None)]
-VERDICTS = {
-    "pass": Tag(_("Holds"), "success"),
-    "fail": Tag(_("Broken"), "danger"),
-    "not_applicable": Tag(_("No rows"), "neutral"),
-}
-CATEGORIES = {
-    "conformance": _("Conformance"),
-    "completeness": _("Completeness"),
-    "plausibility": _("Plausibility"),
-}
-SHOWN = 25  # rows of a table; the worst checks and the commonest variables come first
+SHOWN = 25  # rows of a table; the commonest variables come first
 
 
 class PublishForm(Form):
@@ -53,7 +41,7 @@ def overview(request: HttpRequest) -> Page:
     if not here:
         sections.append(Section("", [Empty(_("No data yet"), _("Load a CDM file into this site's folder first."))]))
     if held:
-        sections += [_published(held), *_quality(held["quality"]), *_profile(held["description"])]
+        sections += [_published(held), _quality(held), *_profile(held["description"])]
     if here and "steward" in people.roles(request.user):
         form = PublishForm(initial=_initial(held))
         why = _("Quality and profile are made from the data as they are now; only suppressed, rounded numbers leave.")
@@ -106,55 +94,15 @@ def _published(held: dict) -> Section:
     return Section(_("In the public catalogue"), [facts])
 
 
+def _quality(held: dict) -> Section:
+    failed = len(quality.failed(quality.results(held)))
+    words = gettext("{failed} checks are broken.").format(failed=failed) if failed else _("Every check holds.")
+    link = Link(_("The quality report: what it means and how to mend it"), "/quality/")
+    return Section(_("Quality"), [Notice(words, "warning" if failed else "success"), [Fact(_("Report"), link)]])
+
+
 def _count(value: int | None, told: dict) -> Any:
     return Suppressed(told["disclosure"]["threshold"]) if value is None else value
-
-
-def _share(check: dict) -> float:
-    return check["violated"] / check["denominator"] if check["denominator"] else 0.0
-
-
-def _quality(checks: Sequence[dict]) -> list[Section]:
-    """Failed checks first, by the share of rows that break them."""
-    applied = [check for check in checks if check["verdict"] != "not_applicable"]
-    worst = sorted(applied, key=lambda check: (check["verdict"] != "fail", -_share(check), check["table"], check["id"]))
-    failed = sum(check["verdict"] == "fail" for check in checks)
-    by_category = Table(
-        _("By category"),
-        [Column(_("Category")), *(Column(tag.word, number=True) for tag in VERDICTS.values())],
-        [
-            [word, *(sum(c["category"] == name and c["verdict"] == verdict for c in checks) for verdict in VERDICTS)]
-            for name, word in CATEGORIES.items()
-        ],
-    )
-    rows = [
-        [
-            VERDICTS[check["verdict"]],
-            Code(check["id"]),
-            Code(f"{check['table']}.{check['field']}".rstrip(".")),
-            CATEGORIES[check["category"]],
-            check["violated"],
-            percent(_share(check)),
-            percent(check["threshold"]),
-        ]
-        for check in worst[:SHOWN]
-    ]
-    columns = [
-        Column(_("Verdict")),
-        Column(_("Check")),
-        Column(_("Where")),
-        Column(_("Category")),
-        Column(_("Rows that break it"), number=True),
-        Column(_("Share"), number=True),
-        Column(_("Allowed"), number=True),
-    ]
-    note = gettext("{shown} of {all} checks, worst first. Row counts stay at this site.").format(
-        shown=number(len(rows)), all=number(len(applied))
-    )
-    tone = "warning" if failed else "success"
-    words = gettext("{failed} checks are broken.").format(failed=failed) if failed else _("Every check holds.")
-    items = [Notice(words, tone), by_category, Table(_("Checks, worst first"), columns, rows, note=note)]
-    return [Section(_("Quality"), items)]
 
 
 def _profile(told: dict) -> list[Section]:
