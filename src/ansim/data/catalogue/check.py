@@ -5,7 +5,7 @@ of people and records are None or at least the threshold. Texts are looked throu
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,19 +40,20 @@ def _wrong(where: str, text: str, **facts: Any) -> tuple[str, str, str, dict]:
     return where, "not-publishable", text, facts
 
 
-def fields(**forms: Form) -> Form:
-    """An object with exactly these fields."""
+def fields(may: Mapping[str, Form] | None = None, **forms: Form) -> Form:
+    """An object with exactly these fields, and perhaps those of `may`."""
+    known = {**(may or {}), **forms}
 
     def check(value: Any, where: str, threshold: int) -> Found:
         if not isinstance(value, dict):
             yield _wrong(where, N_("An object is needed here."))
             return
-        for name in sorted(set(value) - set(forms), key=str):
+        for name in sorted(set(value) - set(known), key=str):
             yield _wrong(f"{where}.{name}", N_("This field has no place in a dataset description."))
-        for name, form in forms.items():
+        for name, form in known.items():
             if name in value:
                 yield from form(value[name], f"{where}.{name}".lstrip("."), threshold)
-            else:
+            elif name in forms:
                 yield _wrong(f"{where}.{name}", N_("This field is missing."))
 
     return check
@@ -67,6 +68,19 @@ def each(form: Form) -> Form:
             return
         for place, item in enumerate(value):
             yield from form(item, f"{where}[{place}]", threshold)
+
+    return check
+
+
+def pair_of(first: Form, second: Form) -> Form:
+    """A list of exactly two values."""
+
+    def check(value: Any, where: str, threshold: int) -> Found:
+        if not isinstance(value, list) or len(value) != 2:
+            yield _wrong(where, N_("A list of two values is needed here."))
+            return
+        for place, form in enumerate((first, second)):
+            yield from form(value[place], f"{where}[{place}]", threshold)
 
     return check
 
@@ -144,9 +158,15 @@ def _is_integer(value: Any) -> bool:
 
 both = fields(ko=text, en=text)
 name = matching(r"[a-z0-9][a-z0-9._-]{0,63}")
+address = matching(r"https?://[^\s<>\"]{1,300}")
 number = matching(r"-?[0-9]{1,12}([.][0-9]{1,12})?")
 VERDICTS = fields(**{"pass": rules_count, "fail": rules_count, "not_applicable": rules_count})
 DESCRIPTION = fields(
+    may={
+        # Terms of GA4GH's Data Use Ontology, areas of research and a page where one may ask: how data may be had.
+        "access": fields(may={"contact": address, "note": both}, duo=each(matching(r"DUO:\d{7}")), areas=each(name)),
+        "variables_left_out": rules_count,
+    },
     ansim=one_of("dataset/1"),
     id=name,
     holder=fields(id=name, name=both),
@@ -163,6 +183,8 @@ DESCRIPTION = fields(
     tables=each(fields(table=one_of(*tables()), people=count, records=count)),
     variables=each(
         fields(
+            # People by the year of their last record: those of a year and later are the people seen since.
+            may={"unit": maybe(text), "vocabulary": maybe(text), "last_years": each(pair_of(rules_count, count))},
             event=one_of(*EVENTS),
             concept_id=rules_count,
             name=text,
@@ -174,6 +196,23 @@ DESCRIPTION = fields(
         )
     ),
     charts=fields(
+        may={
+            "values": each(
+                fields(
+                    event=one_of(*EVENTS),
+                    concept_id=rules_count,
+                    name=text,
+                    unit=text,
+                    people=count,
+                    records=count,
+                    low=number,
+                    high=number,
+                    steps=each(count),
+                    missing_percent=maybe(percent),
+                )
+            ),
+            "observed": each(fields(month=matching(r"\d{4}-\d\d"), people=count)),
+        },
         people_by_year=each(fields(year=rules_count, people=count)),
         people_by_age_sex=each(fields(age_band=matching(r"\d{1,3}(-\d{1,3}|\+)"), sex=one_of("F", "M"), people=count)),
     ),

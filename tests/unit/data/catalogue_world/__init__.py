@@ -128,6 +128,6 @@ def _variables(topic: dict, people: int, first: int, chance: random.Random) -> l
             "missing_percent": None,
             "low": None,
             "high": None,
-            "since": [[year, max(10, number // 10)] for year in range(max(first, 2016), 2026)],
+            "last_years": [[year, max(10, number // 10)] for year in range(max(first, 2016), 2026)],
         }
     return list(found.values())
