@@ -7,6 +7,7 @@ of people and records are None or at least the threshold. Texts are looked throu
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from ansim.data.cdm import EVENTS, tables
@@ -40,9 +41,9 @@ def _wrong(where: str, text: str, **facts: Any) -> tuple[str, str, str, dict]:
     return where, "not-publishable", text, facts
 
 
-def fields(may: Mapping[str, Form] | None = None, **forms: Form) -> Form:
+def fields(may: Mapping[str, Form] = MappingProxyType({}), /, **forms: Form) -> Form:
     """An object with exactly these fields, and perhaps those of `may`."""
-    known = {**(may or {}), **forms}
+    known = {**may, **forms}
 
     def check(value: Any, where: str, threshold: int) -> Found:
         if not isinstance(value, dict):
@@ -162,9 +163,9 @@ address = matching(r"https?://[^\s<>\"]{1,300}")
 number = matching(r"-?[0-9]{1,12}([.][0-9]{1,12})?")
 VERDICTS = fields(**{"pass": rules_count, "fail": rules_count, "not_applicable": rules_count})
 DESCRIPTION = fields(
-    may={
+    {
         # Terms of GA4GH's Data Use Ontology, areas of research and a page where one may ask: how data may be had.
-        "access": fields(may={"contact": address, "note": both}, duo=each(matching(r"DUO:\d{7}")), areas=each(name)),
+        "access": fields({"contact": address, "note": both}, duo=each(matching(r"DUO:\d{7}")), areas=each(name)),
         "variables_left_out": rules_count,
     },
     ansim=one_of("dataset/1"),
@@ -184,7 +185,7 @@ DESCRIPTION = fields(
     variables=each(
         fields(
             # People by the year of their last record: those of a year and later are the people seen since.
-            may={"unit": maybe(text), "vocabulary": maybe(text), "last_years": each(pair_of(rules_count, count))},
+            {"unit": maybe(text), "vocabulary": maybe(text), "last_years": each(pair_of(rules_count, count))},
             event=one_of(*EVENTS),
             concept_id=rules_count,
             name=text,
@@ -196,7 +197,7 @@ DESCRIPTION = fields(
         )
     ),
     charts=fields(
-        may={
+        {
             "values": each(
                 fields(
                     event=one_of(*EVENTS),

@@ -154,7 +154,7 @@ def _observed(answers: dict[str, list[tuple]], rule: Rule, people: int) -> dict[
             key = (min(age, sql.OLDEST_BAND), sex)
             ages[key] = ages.get(key, 0) + count
     wholes = dict(answers["population: gender_concept_id"])
-    told = {}
+    told: dict[tuple[int, int], int] = {}
     for concept in {sex for _, sex in ages}:
         told |= rule.parts({key: count for key, count in ages.items() if key[1] == concept}, wholes.get(concept, 0))
     return {

@@ -4,8 +4,6 @@ from ansim.data.cdm import Event, quoted, tables
 from ansim.data.profile import sql
 from ansim.data.profile.rules import Rule
 
-NAMED = "{table}.{column}"
-
 
 def personal(columns: dict[str, dict[str, str]]) -> list[str]:
     return [table.name for table in tables().values() if table.personal and table.name in columns]
@@ -20,7 +18,7 @@ def queries(columns: dict[str, dict[str, str]], events: list[Event]) -> dict[str
     for table in personal(columns):
         counts = ", ".join(f"COUNT({quoted(column)})" for column in _columns(table, columns))
         found[f"table: {table}"] = f"SELECT COUNT(DISTINCT person_id), COUNT(*), {counts} FROM {sql.known(table)}"
-    for event in [*events, *(era for era in sql.ERAS.values() if era.table in columns)]:
+    for event in events:
         found[f"months: {event.table}"] = f"""SELECT m, COUNT(*), SUM(n) FROM (
             SELECT {sql.month(event.start)} AS m, person_id, COUNT(*) AS n
             FROM {sql.known(event.table)} AND {event.start} IS NOT NULL GROUP BY 1, 2) AS e GROUP BY m"""
