@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ansim.cli import signing
+from ansim.cli import load, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.doctor import doctor
 from ansim.cli.quality import quality
@@ -29,6 +29,7 @@ app.command()(signing.verify)
 app.add_typer(signing.keys, name="key")
 app.add_typer(rules, name="rules")
 app.add_typer(agreement, name="agreement")
+app.add_typer(load.app, name="load")
 
 
 @app.command()

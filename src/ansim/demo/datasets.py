@@ -16,11 +16,11 @@ import duckdb
 import pyarrow as pa
 
 from ansim.data.cdm import VERSION_CONCEPT, building_cdm, literal, quoted, tables
+from ansim.data.ingest.account import LoadReport, save_refused
 from ansim.data.ingest.fhir_codes import EHR
 from ansim.data.ingest.fhir_read import load_fhir
 from ansim.data.ingest.fhir_write import write_fhir
 from ansim.data.ingest.omop import add_concepts, describe_source, load_csv_folder, load_duckdb
-from ansim.data.ingest.account import LoadReport, save_refused
 from ansim.demo.claims import CLAIM, OTHERS, build_claims
 from ansim.demo.people import make_people, with_noise
 from ansim.demo.volume import scale_people

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from ansim.data.cdm import create_tables, open_cdm
-from ansim.data.ingest.omop import load_csv_folder
 from ansim.data.ingest.account import save_refused
+from ansim.data.ingest.omop import load_csv_folder
 from ansim.errors import Problem
 
 PERSON = "PERSON_ID,Gender_Concept_Id,year_of_birth ,race_concept_id,ethnicity_concept_id,shoe_size\n"

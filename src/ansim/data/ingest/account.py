@@ -3,14 +3,15 @@
 It lies in a database of its own, attached as `trace` beside the CDM that is being built: source keys are the
 hospital's own identifiers and have no place in the CDM. Its tables:
 
-- file(number, name, digest, rows): the sources that were read;
+- file(number, name, digest, rows, unresolved): the sources that were read; unresolved: links that led nowhere;
 - rule(number, id): the mapping rules, 0 for rows taken as they are;
 - row(target, id, file, line, rule, key): target row `id` of table `target` came from that line of that file. `key` is
   a number made from the source's own key, null where there is none: it keeps ids the same from load to load;
 - key(kind, source, id): which source key became which person, visit, provider, care site, location or plan;
+- code(file, rule, field, system, code, display, status, target, rows): how often each code was met, and what it led to;
 - refused(file, line, table_name, field, reason, value, content): rows that were not loaded, with the reason.
 
-A line is counted as a person's editor counts it, the header being line 1; a record that spans several lines counts once.
+A line is counted as a person's editor counts it, the header being line 1; a record of several lines counts once.
 """
 
 from dataclasses import dataclass, field
@@ -19,11 +20,15 @@ from pathlib import Path
 import duckdb
 
 from ansim.data.cdm import literal
+from ansim.data.cdm.versions import in_use
+from ansim.errors import N_, Problem
 
 REFUSED = "trace.refused"
 AS_IS = 0  # the rule of rows that need no mapping
 _TABLES = (
-    "file (number USMALLINT, name VARCHAR, digest VARCHAR, rows BIGINT)",
+    "file (number USMALLINT, name VARCHAR, digest VARCHAR, rows BIGINT, unresolved BIGINT)",
+    "code (file USMALLINT, rule VARCHAR, field VARCHAR, system VARCHAR, code VARCHAR, display VARCHAR, status VARCHAR, "
+    "target BIGINT, rows BIGINT)",
     "rule (number USMALLINT, id VARCHAR)",
     "row (target VARCHAR, id BIGINT, file USMALLINT, line BIGINT, rule USMALLINT, key UBIGINT)",
     "key (kind VARCHAR, source VARCHAR, id BIGINT, file USMALLINT)",
@@ -115,3 +120,22 @@ def refused_by_reason(con: duckdb.DuckDBPyConnection) -> list[dict]:
     ).fetchall()
     names = ("file", "table", "field", "reason", "rows", "first_line")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def origin(dataset: Path, table: str, id: int) -> list[dict]:
+    """Where a row of the version in use came from: {file, line, rule}. Raises Problem when there is no such row."""
+    used = in_use(dataset)
+    if used is None:
+        raise Problem("no-version", N_("This file was not made by a load."), where=str(dataset))
+    con = duckdb.connect(str(used.trace), read_only=True)
+    try:
+        rows = con.execute(
+            "SELECT f.name, r.line, u.id FROM row r JOIN file f ON f.number = r.file "
+            "LEFT JOIN rule u ON u.number = r.rule WHERE r.target = ? AND r.id = ?",
+            [table, id],
+        ).fetchall()
+    finally:
+        con.close()
+    if not rows:
+        raise Problem("no-row", N_("No source row is known for {table} {id}."), where=str(dataset), table=table, id=id)
+    return [dict(zip(("file", "line", "rule"), row, strict=True)) for row in rows]

@@ -53,7 +53,8 @@ def moment(value: str, two_digit_until: int | None = None) -> str:
     date = day(value, two_digit_until)
     part = {name: f"regexp_extract({value}, '{_TIME}', {i})" for i, name in enumerate(("half", "h", "m", "s"), 1)}
     hour = (
-        f"CASE WHEN {part['half']} = '' THEN try_cast({part['h']} AS INTEGER) ELSE try_cast({part['h']} AS INTEGER) % 12 "
+        f"CASE WHEN {part['half']} = '' THEN try_cast({part['h']} AS INTEGER) "
+        f"ELSE try_cast({part['h']} AS INTEGER) % 12 "
         f"+ CASE WHEN {part['half']} IN ('오후', 'PM', 'pm') THEN 12 ELSE 0 END END"
     )
     clock = f"make_time({hour}, {part['m']}::INTEGER, coalesce(try_cast({part['s']} AS DOUBLE), 0))"
@@ -85,6 +86,4 @@ KINDS = {"BIGINT": "is no whole number", "DOUBLE": "is no number", "DATE": "is n
 def reason(condition: str, field: str, why: str, value: str = "NULL") -> str:
     """A refusal, or null where the condition does not hold."""
     quoted = why.replace("'", "''")
-    return (
-        f"CASE WHEN {condition} THEN {{'field': '{field}', 'reason': '{quoted}', 'value': {value}::VARCHAR}} END"
-    )
+    return f"CASE WHEN {condition} THEN {{'field': '{field}', 'reason': '{quoted}', 'value': {value}::VARCHAR}} END"

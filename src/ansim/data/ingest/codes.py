@@ -27,9 +27,7 @@ def prepare_codes(con: duckdb.DuckDBPyConnection, vocabularies: dict[str, str]) 
         f"CREATE TEMP TABLE IF NOT EXISTS code_map ({CODE_MAP});"
         "CREATE OR REPLACE TEMP TABLE code_system (system VARCHAR, vocabulary VARCHAR);"
         f"CREATE OR REPLACE TEMP TABLE code_answer (codings {CODINGS}, source_value VARCHAR, source_concept BIGINT, "
-        "target BIGINT, domain VARCHAR, value_target BIGINT, status VARCHAR, place BIGINT);"
-        "CREATE TABLE IF NOT EXISTS trace.code (rule VARCHAR, field VARCHAR, system VARCHAR, code VARCHAR, "
-        "display VARCHAR, status VARCHAR, target BIGINT, rows BIGINT)"
+        "target BIGINT, domain VARCHAR, value_target BIGINT, status VARCHAR, place BIGINT)"
     )
     if vocabularies:
         con.executemany("INSERT INTO code_system VALUES (?, ?)", list(vocabularies.items()))
@@ -53,16 +51,16 @@ def answer_codes(con: duckdb.DuckDBPyConnection, relation: str) -> None:
     con.execute("DROP TABLE asked")
 
 
-def count_codes(con: duckdb.DuckDBPyConnection, rule: str, field: str, relation: str) -> None:
+def count_codes(con: duckdb.DuckDBPyConnection, file: int, rule: str, field: str, relation: str) -> None:
     """Add to the account how often each code was met (relation: column `codings`) and what it led to."""
     con.execute(
-        """INSERT INTO trace.code SELECT ?, ?, codings[1]."system", codings[1].code, codings[1].display,
+        """INSERT INTO trace.code SELECT ?, ?, ?, codings[1]."system", codings[1].code, codings[1].display,
           any_value(status), any_value(target), any_value(n) FROM (
           SELECT codings, count(*) AS n FROM ("""
         + relation
         + """) WHERE codings IS NOT NULL GROUP BY codings)
         JOIN code_answer USING (codings) WHERE place = 1 GROUP BY codings""",
-        [rule, field],
+        [file, rule, field],
     )
 
 

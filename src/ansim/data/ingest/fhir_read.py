@@ -9,10 +9,10 @@ from pathlib import Path
 
 import duckdb
 
-from ansim.data.cdm import literal, quoted
+from ansim.data.cdm import literal
 from ansim.data.ingest.account import LoadReport, TableLoad, keep_account, number_of
 from ansim.data.ingest.codes import prepare_codes
-from ansim.data.ingest.mapping import KEYED, LOOKUP, Mapping, Rule, built_in
+from ansim.data.ingest.mapping import LOOKUP, Mapping, Rule, built_in
 from ansim.data.ingest.periods import add_observation_periods
 from ansim.data.ingest.plan import NO_RULE, NOT_FHIR, Plan, compile_rule
 from ansim.data.ingest.readers import FhirReader
@@ -197,19 +197,20 @@ def _read_items(con: duckdb.DuckDBPyConnection, path: Path, kind: str, reader: F
     """The relation `item` (line, r): the resources of one type, r holding just what the paths name."""
     shaped = f"json_transform(text, {literal(reader.shape.as_json())})"
     if alone:  # one pass: the row number in the file is the line
-        con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT {_of_kind('text', kind)} THEN {shaped} END AS r FROM ({lines(path)})")
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE raw AS SELECT {_of_kind('text', kind)} THEN {shaped} END AS r "
+            f"FROM ({lines(path)})"
+        )
         con.execute("CREATE OR REPLACE TEMP VIEW item AS SELECT rowid + 1 AS line, r FROM raw WHERE r IS NOT NULL")
         return
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE raw AS SELECT text, {_kind('text')} AS kind FROM ({lines(path)})"
-    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS SELECT text, {_kind('text')} AS kind FROM ({lines(path)})")
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE typed AS SELECT rowid + 1 AS line, {shaped} AS r FROM raw WHERE kind = ?", [kind]
     )
     con.execute(
-        "INSERT INTO typed SELECT spot, r FROM (SELECT generate_subscripts(e, 1) AS spot, unnest(e)::VARCHAR AS text FROM "
-        f"(SELECT json_extract(text, '$.entry[*].resource') AS e FROM raw WHERE kind = 'Bundle')), "
-        f"LATERAL (SELECT {shaped} AS r) WHERE {_kind('text')} = ?",
+        f"INSERT INTO typed SELECT spot, {shaped} FROM (SELECT generate_subscripts(e, 1) AS spot, "
+        "unnest(e)::VARCHAR AS text FROM (SELECT json_extract(text, '$.entry[*].resource') AS e FROM raw "
+        f"WHERE kind = 'Bundle')) WHERE {_kind('text')} = ?",
         [kind],
     )
     con.execute("CREATE OR REPLACE TEMP VIEW item AS FROM typed")

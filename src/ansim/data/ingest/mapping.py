@@ -113,7 +113,7 @@ def _built_in_text(name: str) -> str:
 
 
 def parse_mapping(data: Any, where: str) -> Mapping:
-    """The mapping in parsed TOML or YAML. `extends` takes the rules of a built-in one; a rule of the same id replaces."""
+    """The mapping in parsed TOML or YAML. `extends` takes over a built-in one; own rules of the same id replace."""
     if not isinstance(data, dict) or data.get("ansim") != "mapping/1":
         raise Problem(
             "bad-mapping", N_("This is no mapping."), where=where, remedy=N_('Begin the file with ansim = "mapping/1".')

@@ -77,8 +77,10 @@ def load_duckdb(con: duckdb.DuckDBPyConnection, path: Path) -> LoadReport:
         con.execute("DETACH source")
 
 
-def duckdb_sources(con: duckdb.DuckDBPyConnection, alias: str, name: str, report: LoadReport) -> list[Source]:
-    """The CDM tables of an attached DuckDB file.
+def duckdb_sources(
+    con: duckdb.DuckDBPyConnection, alias: str, name: str, report: LoadReport, *, every: bool = False
+) -> list[Source]:
+    """The CDM tables of an attached DuckDB file; every: the others too.
 
     Eunomia's file keeps an empty table as one row of header text in columns named column0…: those are skipped.
     """
@@ -89,7 +91,7 @@ def duckdb_sources(con: duckdb.DuckDBPyConnection, alias: str, name: str, report
     for schema, table in names:
         relation = f"{alias}.{quoted(schema)}.{quoted(table)}"
         first = con.execute(f"DESCRIBE {relation}").fetchall()[0][0]
-        if table.lower() not in tables():
+        if table.lower() not in tables() and not every:
             report.skipped.append((table, "not a table of CDM 5.4"))
         elif first.lower().strip("0") == "column":
             report.skipped.append((table, "empty: holds its header only"))
@@ -169,13 +171,8 @@ def _near(given: str, wanted: str) -> bool:
 def _load_text(
     con: duckdb.DuckDBPyConnection, source: Source, path: Path, place: Path
 ) -> tuple[TableLoad, list[Segment]]:
-    head = sample(path)
-    kind = encoding(head, source.name)
-    if kind != "utf-8":
-        path = as_utf8(path, kind, place)
-        head = sample(path)
-    form = dialect(head, source.name)
-    columns = rows.match_columns(source.table, list(_distinct(form, source.name)), source.name)
+    path, form = text_file(path, source.name, place)
+    columns = rows.match_columns(source.table, list(form.header), source.name)
     try:
         format = _straight_format(con, path, form, columns)
         if format is not None:
@@ -187,21 +184,52 @@ def _load_text(
                 last = _last_row(con, source.table)
                 con.execute(f"DELETE FROM {quoted(source.table)} WHERE rowid > {last - count}")
             _forget_rejects(con)
-        texts = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in form.header)
-        con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {_read_csv(path, form, texts)}")
     except duckdb.IOException as error:
         raise broken(source.name, str(error).splitlines()[0]) from error
-    refused = _refuse_unreadable(con, source, "true")
-    _skip_table(con, "skipped")
-    lines = (
-        "SELECT 2 + n + coalesce(before, 0) AS _line, raw.* EXCLUDE (n) FROM (SELECT rowid AS n, * FROM raw) raw "
-        "ASOF LEFT JOIN skipped ON 2 + n >= spot"
-    ).replace("raw.* EXCLUDE (n)", ", ".join(f"raw.{quoted(name)}" for name in form.header))
+    relation, refused = read_texts(con, source.name, source.table, path, form)
+    return _carefully(con, source, columns, relation, refused)
+
+
+def text_file(path: Path, name: str, place: Path, *, head_only: bool = False) -> tuple[Path, Dialect]:
+    """The file in UTF-8 (rewritten into the folder `place` when it was not; head_only: the header is all that is
+    wanted) and its form. Raises Problem when its header names a column twice."""
+    head = sample(path)
+    kind = encoding(head, name)
+    if kind != "utf-8":
+        if head_only:
+            head = head.decode(kind, "replace").encode()
+        else:
+            path = as_utf8(path, kind, place)
+            head = sample(path)
+    form = dialect(head, name)
+    _distinct(form, name)
+    return path, form
+
+
+def read_texts(
+    con: duckdb.DuckDBPyConnection, name: str, table: str, path: Path, form: Dialect, *, count: bool = True
+) -> tuple[str, int]:
+    """A text file as the temporary table `raw`: the relation (_line, the file's columns), and how many lines were
+    refused because they are no record of the header's columns (count: keep them in the account)."""
+    texts = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in form.header)
+    try:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {_read_csv(path, form, texts, limit=0)}")
+    except duckdb.IOException as error:
+        raise broken(name, str(error).splitlines()[0]) from error
+    refused = _refuse_unreadable(con, name, table, "true") if count else 0
+    columns = ", ".join(f"raw.{quoted(column)}" for column in form.header)
+    relation = f"SELECT rowid + 2 AS _line, {columns} FROM raw"
+    if _rejected(con):
+        _skip_table(con, "skipped")
+        relation = (
+            f"SELECT 2 + n + coalesce(before, 0) AS _line, {columns} FROM (SELECT rowid AS n, * FROM raw) raw "
+            "ASOF LEFT JOIN skipped ON 2 + n >= spot ORDER BY _line"
+        )
     _forget_rejects(con)
-    return _carefully(con, source, columns, lines, refused)
+    return relation, refused
 
 
-def _distinct(form: Dialect, name: str) -> tuple[str, ...]:
+def _distinct(form: Dialect, name: str) -> None:
     lower = [column.lower() for column in form.header]
     if twice := sorted({column for column in lower if lower.count(column) > 1}):
         raise Problem(
@@ -211,7 +239,6 @@ def _distinct(form: Dialect, name: str) -> tuple[str, ...]:
             remedy=N_("Give each column a name of its own."),
             columns=", ".join(twice),
         )
-    return form.header
 
 
 def _types(columns: Columns) -> dict[str, str]:
@@ -224,12 +251,14 @@ def _read(path: Path, form: Dialect, columns: Columns, format: str) -> str:
     return _read_csv(path, form, spec, f", dateformat={literal(format)}" if format else "")
 
 
-def _read_csv(path: Path, form: Dialect, spec: str, more: str = "", header: bool = True) -> str:
+def _read_csv(
+    path: Path, form: Dialect, spec: str, more: str = "", *, header: bool = True, limit: int = REJECTS
+) -> str:
     # A line wider or narrower than the header would land in wrong columns: it is refused, not padded.
     return (
         f"read_csv({literal(str(path))}, auto_detect=false, header={str(header).lower()}, "
         f"delim={literal(form.delimiter)}, quote={literal(form.quote)}, escape={literal(form.quote)}, "
-        f"columns={{{spec}}}, store_rejects=true, rejects_limit={REJECTS}, strict_mode=true, null_padding=false{more})"
+        f"columns={{{spec}}}, store_rejects=true, rejects_limit={limit}, strict_mode=true, null_padding=false{more})"
     )
 
 
@@ -276,16 +305,17 @@ def _skip_table(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Where the count of lines has to jump over those that the reader rejected (see rows._line_of)."""
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT line - nth + 1 AS spot, max(nth) AS before FROM ("
-        "SELECT line, row_number() OVER (ORDER BY line) AS nth FROM (SELECT DISTINCT line FROM reject_errors)) GROUP BY 1"
+        "SELECT line, row_number() OVER (ORDER BY line) AS nth FROM (SELECT DISTINCT line FROM reject_errors)) "
+        "GROUP BY 1"
     )
 
 
-def _refuse_unreadable(con: duckdb.DuckDBPyConnection, source: Source, which: str) -> int:
+def _refuse_unreadable(con: duckdb.DuckDBPyConnection, name: str, table: str, which: str) -> int:
     return con.execute(
         "INSERT INTO trace.refused SELECT ?, line, ?, coalesce(any_value(column_name), ''), ?, "
         "any_value(error_message), left(any_value(csv_line), 2000) FROM reject_errors GROUP BY line "
         f"HAVING {which}",
-        [source.name, source.table, UNREADABLE],
+        [name, table, UNREADABLE],
     ).fetchall()[0][0]
 
 
@@ -301,7 +331,7 @@ def _with_rejects(
         return load, [segment]
     segment.skipped = f"skipped_{number_of(con, 'file', source.name)}"
     _skip_table(con, segment.skipped)
-    refused = _refuse_unreadable(con, source, "bool_or(error_type <> 'CAST')")
+    refused = _refuse_unreadable(con, source.name, source.table, "bool_or(error_type <> 'CAST')")
     again = place / "again.csv"
     con.execute(
         "CREATE OR REPLACE TEMP TABLE retried AS SELECT line, rtrim(any_value(csv_line), chr(10) || chr(13)) AS text "
@@ -313,7 +343,7 @@ def _with_rejects(
     )
     _forget_rejects(con)
     texts = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in form.header)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {_read_csv(again, form, texts, header=False)}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE raw AS FROM {_read_csv(again, form, texts, header=False, limit=0)}")
     _forget_rejects(con)
     relation = "SELECT t.line AS _line, raw.* FROM raw JOIN retried t ON t.rowid = raw.rowid"
     more, segments = _carefully(con, source, columns, relation, refused)

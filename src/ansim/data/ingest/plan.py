@@ -29,6 +29,7 @@ class Plan:
     reasons: list[str] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)  # picked columns that hold codings
     values: dict[str, str] = field(default_factory=dict)  # picked columns with a value map: is the value in it?
+    links: list[str] = field(default_factory=list)  # conditions over picked and staged rows: a link that led nowhere
     unit: bool = False
     source: str = "item"
     where: str = "true"
@@ -167,18 +168,19 @@ def _birth(plan: Plan, sql: str, until: int | None) -> None:
     plan.made["birth_datetime"] = f"({whole})::TIMESTAMP"
     plan.reasons.append(reason(f"{sql} IS NULL", "birth", MISSING))
     plan.reasons.append(reason(f"{plan.made['year_of_birth']} IS NULL", "birth", KINDS["DATE"], sql))
-    plan.reasons.append(
-        reason(f"{plan.made['month_of_birth']} NOT BETWEEN 1 AND 12", "birth", KINDS["DATE"], sql)
-    )
+    plan.reasons.append(reason(f"{plan.made['month_of_birth']} NOT BETWEEN 1 AND 12", "birth", KINDS["DATE"], sql))
 
 
-def _reference(plan: Plan, name: str, sql: str, table: str, column: str) -> None:
-    """The id of the row of `table` that has this key; a row that must belong to another is refused without it."""
-    plan.joins.append(f"LEFT JOIN trace.key k_{name} ON k_{name}.kind = {literal(table)} AND k_{name}.source = {sql}")
+def _reference(plan: Plan, name: str, sql: str, kind: str, column: str) -> None:
+    """The id of the row of the table `kind` that has this key; where the CDM demands one, no row goes without."""
+    plan.joins.append(f"LEFT JOIN trace.key k_{name} ON k_{name}.kind = {literal(kind)} AND k_{name}.source = {sql}")
     plan.made[column] = f"k_{name}.id"
-    if any(column in tables()[target].names and tables()[target].column(column).required for target in plan.rule.targets):
+    targets = [tables()[target] for target in plan.rule.targets]
+    if any(column in table.names and table.column(column).required for table in targets):
         plan.reasons.append(reason(f"{sql} IS NULL", name, MISSING))
         plan.reasons.append(reason(f"k_{name}.id IS NULL", name, NOBODY, sql))
+    else:
+        plan.links.append(f"{sql} IS NOT NULL AND staged.{quoted(column)} IS NULL")
 
 
 def _value_map(plan: Plan, name: str, spec: dict, reader: Reader) -> None:
@@ -203,7 +205,9 @@ def _code(plan: Plan, name: str, spec: dict, reader: Reader) -> None:
         if "through" in spec:
             found = f"(SELECT any_value(l.codings) FROM lookup l WHERE l.kind = {literal(spec['through'])} "
             plan.picked[f"_{name} by"] = reader.value(spec["by"])
-            codings = f"CASE WHEN len({codings}) > 0 THEN {codings} ELSE {found} AND l.key = {reader.value(spec['by'])}) END"
+            codings = (
+                f"CASE WHEN len({codings}) > 0 THEN {codings} ELSE {found} AND l.key = {reader.value(spec['by'])}) END"
+            )
         codings = f"CASE WHEN len({codings}) > 0 THEN {codings} ELSE {coding_of(text, literal('text'), text)} END"
     plan.picked[name] = codings
     plan.codes.append(name)

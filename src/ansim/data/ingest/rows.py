@@ -6,7 +6,8 @@ key is used already gets the next free number; a second person or concept of one
 
 Two ways lead in. The straight one reads a file with the types of the CDM and writes it as it comes; rows that the
 reader cannot take go the careful way, which casts text by `casts` and says why a value does not fit. A file in which
-the straight way meets a value that it would change (1.5 in a whole number, a two-digit year) goes the careful way whole.
+the straight way meets a value that it would change (1.5 in a whole number, a two-digit year) goes the careful way
+whole.
 """
 
 from dataclasses import dataclass
@@ -89,7 +90,9 @@ def careful(con: duckdb.DuckDBPyConnection, columns: Columns, relation: str, fil
 
     The relation has `_line` and the source's columns.
     """
-    values = ", ".join(f"{cast(text(quoted(name)), column.type)} AS {quoted(column.name)}" for column, name in columns.pairs)
+    values = ", ".join(
+        f"{cast(text(quoted(name)), column.type)} AS {quoted(column.name)}" for column, name in columns.pairs
+    )
     reasons = [
         reason(
             f"{text(quoted(name))} IS NOT NULL AND {cast(text(quoted(name)), column.type)} IS NULL",
@@ -193,7 +196,9 @@ def _settle_keys(con: duckdb.DuckDBPyConnection, target: Table, start: int) -> N
             f"(SELECT spot FROM bad) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY rowid) > 1"
         )
         if target.key in {"person_id", "concept_id"} or target.column(str(target.key)).type != "BIGINT":
-            con.execute(f"INSERT INTO bad SELECT spot, ?, ?, k FROM ({again}) WHERE spot >= {start}", [target.key, TWICE])
+            con.execute(
+                f"INSERT INTO bad SELECT spot, ?, ?, k FROM ({again}) WHERE spot >= {start}", [target.key, TWICE]
+            )
         else:
             con.execute(
                 f"INSERT INTO fresh SELECT spot, (SELECT max({key}) FROM {table}) + row_number() OVER (ORDER BY spot) "
@@ -205,19 +210,20 @@ def _settle_keys(con: duckdb.DuckDBPyConnection, target: Table, start: int) -> N
 def _trace(con: duckdb.DuckDBPyConnection, target: Table, segments: list[Segment]) -> dict[str, int]:
     """Trace rows of tables that have a key (vocabulary and fact tables are traced to their file alone)."""
     renumbered: dict[str, int] = {}
-    whole = con.execute("SELECT count(*) FROM bad").fetchall()[0][0] + con.execute(
-        "SELECT count(*) FROM fresh"
-    ).fetchall()[0][0]
+    whole = (
+        con.execute("SELECT count(*) FROM bad").fetchall()[0][0]
+        + con.execute("SELECT count(*) FROM fresh").fetchall()[0][0]
+    )
     for segment in segments:
         inside = f"spot >= {segment.first} AND spot < {segment.first + segment.count}"
         renumbered[segment.file] = (
-            renumbered.get(segment.file, 0)
-            + con.execute(f"SELECT count(*) FROM fresh WHERE {inside}").fetchall()[0][0]
+            renumbered.get(segment.file, 0) + con.execute(f"SELECT count(*) FROM fresh WHERE {inside}").fetchall()[0][0]
         )
         if target.group == "vocabulary" or target.key is None:
             continue
         number = number_of(con, "file", segment.file)
-        rows = f"SELECT rowid AS spot, {quoted(target.key)} AS id FROM {quoted(target.name)} WHERE {inside.replace('spot', 'rowid')}"
+        rows = f"SELECT rowid AS spot, {quoted(target.key)} AS id FROM {quoted(target.name)} "
+        rows += f"WHERE {inside.replace('spot', 'rowid')}"
         if whole:
             rows = (
                 f"SELECT r.spot, coalesce(fresh.id, r.id) AS id FROM ({rows}) r LEFT JOIN fresh USING (spot) "
@@ -225,7 +231,8 @@ def _trace(con: duckdb.DuckDBPyConnection, target: Table, segments: list[Segment
             )
         line, join = _line_of(segment)
         con.execute(
-            f"INSERT INTO trace.row SELECT {literal(target.name)}, id, {number}, {line}, {AS_IS}, NULL FROM ({rows}) r{join}"
+            f"INSERT INTO trace.row SELECT {literal(target.name)}, id, {number}, {line}, {AS_IS}, NULL "
+            f"FROM ({rows}) r{join}"
         )
     return renumbered
 

@@ -21,14 +21,15 @@ def run_plans(
 ) -> None:
     """Carry out every rule that applies to the relation `item` (line, …)."""
     for plan in plans:
-        _pick(con, plan, mapping)
+        _pick(con, plan, mapping, number_of(con, "file", file))
         _stage(con, plan, file)
         _refuse_repeated(con, plan)
+        _count_unresolved(con, plan, file)
         report.loads += _write(con, plan, file)
         con.execute("DROP TABLE picked; DROP TABLE staged")
 
 
-def _pick(con: duckdb.DuckDBPyConnection, plan: Plan, mapping: Mapping) -> None:
+def _pick(con: duckdb.DuckDBPyConnection, plan: Plan, mapping: Mapping, file: int) -> None:
     columns = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in plan.picked.items())
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE picked AS SELECT line{', ' if columns else ''}{columns} "
@@ -38,18 +39,18 @@ def _pick(con: duckdb.DuckDBPyConnection, plan: Plan, mapping: Mapping) -> None:
         relation = f"SELECT {quoted(name)} AS codings FROM picked"
         if plan.rule.to != LOOKUP:
             answer_codes(con, relation)
-            count_codes(con, plan.rule.id, name, relation)
+            count_codes(con, file, plan.rule.id, name, relation)
     for name, known in plan.values.items():
         con.execute(
-            f"INSERT INTO trace.code SELECT ?, ?, '', {quoted(name)}, NULL, CASE WHEN {known} THEN 'reviewed' ELSE "
+            f"INSERT INTO trace.code SELECT ?, ?, ?, '', {quoted(name)}, NULL, CASE WHEN {known} THEN 'reviewed' ELSE "
             f"'not tried' END, NULL, count(*) FROM picked p WHERE {quoted(name)} IS NOT NULL GROUP BY ALL",
-            [plan.rule.id, name],
+            [file, plan.rule.id, name],
         )
     if plan.unit:
-        _answer_units(con, plan, mapping)
+        _answer_units(con, plan, mapping, file)
 
 
-def _answer_units(con: duckdb.DuckDBPyConnection, plan: Plan, mapping: Mapping) -> None:
+def _answer_units(con: duckdb.DuckDBPyConnection, plan: Plan, mapping: Mapping, file: int) -> None:
     """The UCUM concept of each unit text: by the mapping's units, by its code, or by its code in another case."""
     con.execute("CREATE OR REPLACE TEMP TABLE unit_name (text VARCHAR, code VARCHAR)")
     con.executemany("INSERT INTO unit_name VALUES (?, ?)", list(mapping.units.items()))
@@ -64,10 +65,10 @@ def _answer_units(con: duckdb.DuckDBPyConnection, plan: Plan, mapping: Mapping) 
         LEFT JOIN (SELECT code, min(concept_id) AS concept_id FROM ucum GROUP BY code) e ON e.code = text"""
     )
     con.execute(
-        "INSERT INTO trace.code SELECT ?, 'unit', 'UCUM', unit, NULL, "
+        "INSERT INTO trace.code SELECT ?, ?, 'unit', 'UCUM', unit, NULL, "
         "CASE WHEN any_value(concept) IS NULL THEN 'not tried' ELSE 'vocabulary' END, any_value(concept), count(*) "
         "FROM picked JOIN unit_answer ON text = unit GROUP BY unit",
-        [plan.rule.id],
+        [file, plan.rule.id],
     )
 
 
@@ -86,8 +87,21 @@ def _stage(con: duckdb.DuckDBPyConnection, plan: Plan, file: str) -> None:
         until += f", coalesce({end_time}, ({end})::TIMESTAMP, ({supply})::TIMESTAMP, _start_time) AS _until_time"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE staged AS SELECT *{until} FROM (SELECT p.rowid AS _row, p.line AS _line, "
-        f"{refusal} AS _refusal{', ' if made else ''}{made} FROM picked p {joins})"
+        f"{refusal} AS _refusal{', ' if made else ''}{made} FROM picked p {joins} "
+        # In the order of the source, so that the same source gives the same ids.
+        f"ORDER BY _row{', _place' if '_place' in plan.made else ''})"
     )
+
+
+def _count_unresolved(con: duckdb.DuckDBPyConnection, plan: Plan, file: str) -> None:
+    """Links of loaded rows that name a row which is not there: kept in mind, for a later load may bring it."""
+    links = [f"count(*) FILTER ({condition})" for condition in plan.links]
+    if links:
+        con.execute(
+            f"UPDATE trace.file SET unresolved = coalesce(unresolved, 0) + (SELECT {' + '.join(links)} FROM staged "
+            "JOIN picked p ON p.rowid = _row WHERE _refusal IS NULL) WHERE name = ?",
+            [file],
+        )
 
 
 def _refuse_repeated(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
@@ -130,9 +144,7 @@ def _write(con: duckdb.DuckDBPyConnection, plan: Plan, file: str) -> list[TableL
     for table, rows, refused in counts:
         if table != LOOKUP and rows > refused:
             _insert(con, plan, tables()[table], f"{table_of} = {literal(table)}", file)
-    return [
-        TableLoad(file, table, rows, rows - refused, refused, rule=plan.rule.id) for table, rows, refused in counts
-    ]
+    return [TableLoad(file, table, rows, rows - refused, refused, rule=plan.rule.id) for table, rows, refused in counts]
 
 
 def _first(plan: Plan) -> str:
@@ -155,7 +167,8 @@ def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, table: Table, chosen: st
         values[table.key] = "_id"
     names = ", ".join(quoted(name) for name in values)
     con.execute(
-        f"INSERT INTO {quoted(table.name)} ({names}) SELECT {', '.join(values.values())} FROM ({numbered}) ORDER BY _row"
+        f"INSERT INTO {quoted(table.name)} ({names}) SELECT {', '.join(values.values())} FROM ({numbered}) "
+        "ORDER BY _row"
     )
     file_number, rule_number = number_of(con, "file", file), number_of(con, "rule", plan.rule.id)
     identity = values.get(table.key or "", "NULL")
@@ -166,12 +179,12 @@ def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, table: Table, chosen: st
 
 
 def _numbered(con: duckdb.DuckDBPyConnection, plan: Plan, table: Table, chosen: str, file: str) -> str:
-    """The staged rows of one table with their ids: those of the last version for keys that it had, else the next free."""
+    """The staged rows of one table with their ids: those of the last version where it had the key, else new ones."""
     rows = f"SELECT s.*, s.rowid AS _at FROM staged s WHERE _refusal IS NULL AND {chosen}"
     key = table.key
     code = "coalesce(_code, 0)" if "_code" in plan.made else "0"
     hashed = f"md5_number_lower({literal(plan.rule.id)} || '|' || _key || '|' || {code})" if plan.rule.key else "NULL"
-    if key is None or plan.made.get(key) or table.column(key).type != "BIGINT" or key == "person_id" != f"{table.name}_id":
+    if key is None or plan.made.get(key) or table.column(key).type != "BIGINT":
         return f"SELECT *, NULL AS _id, {hashed} AS _hash FROM ({rows})"
     last = con.execute(
         f"SELECT greatest(coalesce((SELECT max({quoted(key)}) FROM {quoted(table.name)}), 0), "
@@ -215,7 +228,8 @@ def refuse_untaken(con: duckdb.DuckDBPyConnection, plans: list[Plan], file: str,
     count = con.execute(f"SELECT count(*) FROM ({rest})").fetchall()[0][0]
     if count:
         con.execute(
-            f"INSERT INTO trace.refused SELECT ?, line, '', '', ?, NULL, left(to_json(i)::VARCHAR, 2000) FROM ({rest}) i",
+            "INSERT INTO trace.refused SELECT ?, line, '', '', ?, NULL, left(to_json(i)::VARCHAR, 2000) "
+            f"FROM ({rest}) i",
             [file, NO_RULE],
         )
         report.loads.append(TableLoad(file, "", count, 0, count))

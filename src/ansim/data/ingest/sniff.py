@@ -89,6 +89,6 @@ def dialect(data: bytes, name: str) -> Dialect:
     fields = [field for line in lines[1:2000] for field in line.split(delimiter)]
     opened = [field for field in fields if field.startswith('"')]
     closed = [field for field in opened if len(field) > 1 and field.endswith('"')]
-    plain = delimiter == "\t" and len(opened) > len(closed) or delimiter == "\t" and '"' in text and not closed
+    plain = (delimiter == "\t" and len(opened) > len(closed)) or (delimiter == "\t" and '"' in text and not closed)
     header = next(csv.reader(io.StringIO(first), delimiter=delimiter, quotechar='"'))
     return Dialect(delimiter, "" if plain else '"', tuple(name.strip() for name in header))

@@ -1,0 +1,223 @@
+"""A load from a hospital's own files to a published version: what is loaded, refused, traced, taken over."""
+
+import os
+from dataclasses import replace
+
+import duckdb
+import hospital_files
+import pytest
+
+from ansim.data.cdm import open_cdm, versions
+from ansim.data.ingest.account import origin
+from ansim.data.ingest.load import Options, load
+from ansim.errors import Problem
+
+NOW = "2026-12-01T09:00:00+00:00"
+
+
+@pytest.fixture
+def hospital(tmp_path):
+    """(sources, dataset, options) of the small hospital."""
+    sources, mapping, codes = hospital_files.write(tmp_path)
+    options = Options(
+        NOW, mapping=mapping, code_maps=(codes,), refuse_above=0.5, name="Hospital A", holder="Hospital A"
+    )
+    return sources, tmp_path / "cdm.duckdb", options
+
+
+def rows(dataset, query):
+    con = open_cdm(dataset)
+    try:
+        return con.execute(query).fetchall()
+    finally:
+        con.close()
+
+
+def refused(version):
+    con = duckdb.connect(str(version.trace), read_only=True)
+    try:
+        return con.execute("SELECT file, line, field, reason, value FROM refused ORDER BY ALL").fetchall()
+    finally:
+        con.close()
+
+
+def test_a_hospitals_own_files_by_a_mapping(hospital):
+    sources, dataset, options = hospital
+    result = load(sources, dataset, options)
+    assert rows(
+        dataset, "SELECT person_source_value, gender_concept_id, year_of_birth, month_of_birth FROM person"
+    ) == [
+        ("P1", 8507, 1960, 3),
+        ("P2", 8532, 1971, 12),
+        ("P3", 0, 1980, None),
+    ]
+    person = "JOIN person USING (person_id)"
+    assert rows(
+        dataset,
+        "SELECT person_source_value, condition_concept_id, condition_source_concept_id, condition_source_value, "
+        f"condition_start_date::VARCHAR FROM condition_occurrence {person} ORDER BY ALL",
+    ) == [("P1", 201826, 45600001, "E11.9", "2019-03-01"), ("P2", 0, 0, "X99", "2019-03-04")]
+    assert rows(  # the family history is an observation, and of what is its value
+        dataset, f"SELECT person_source_value, observation_concept_id, value_as_concept_id FROM observation {person}"
+    ) == [("P2", 4212484, 201826)]
+    assert rows(
+        dataset,
+        "SELECT measurement_concept_id, measurement_datetime::VARCHAR, operator_concept_id, value_as_number, "
+        "unit_concept_id, value_source_value, measurement_source_value FROM measurement ORDER BY 2",
+    ) == [
+        (3004410, "2019-03-01 14:30:00", None, 6.5, 8554, "6.5", "L3061"),
+        (3004410, "2019-03-02 00:00:00", 4171756, 4.0, 8554, "<4.0", "L3061"),
+        (0, "2019-03-04 00:00:00", None, None, None, "안내문", "L0000"),
+        (0, "2019-03-05 00:00:00", None, 36.5, 8653, "36.5", "L9999"),
+    ]
+    assert refused(result.version) == [
+        ("diagnosis_2019.csv", 4, "person", "names no row of this load", "P9"),
+        ("diagnosis_2019.csv", 6, "start", "is no date", "2019-02-30"),
+        ("labs.csv", 4, "unit", "is no expected unit for this code", "mmol/mol"),
+        ("환자.csv", 5, "등록번호", "is used already", "P1"),
+        ("환자.csv", 6, "등록번호", "is missing", None),
+    ]
+    told = result.report
+    assert told["rows_in"] == told["loaded"] + told["refused"] == 15 + 12 + 3
+    assert rows(dataset, "SELECT cdm_source_name FROM cdm_source") == [("Hospital A",)]
+    assert rows(dataset, "SELECT concept_name FROM concept WHERE concept_id = 201826") == [
+        ('Type 2 "adult" diabetes mellitus',)
+    ]
+
+
+def test_coverage_tells_unmapped_from_not_tried(hospital):
+    sources, dataset, options = hospital
+    result = load(sources, dataset, options, dry_run=True)
+    assert not dataset.exists()
+    assert versions.versions(dataset) == []
+    status = {(each["field"], each["code"]): each["status"] for each in result.coverage}
+    assert status["code", "L3061"] == "reviewed"
+    assert status["code", "L0000"] == "unmapped"
+    assert status["code", "L9999"] == status["code", "X99"] == "not tried"
+    assert status["code", "E11.9"] == "vocabulary"
+    assert status["gender_concept_id", "?"] == "not tried"
+    assert status["unit", "도"] == "vocabulary"
+    assert status["unit", "mmol/mol"] == "not tried"
+
+
+def test_each_row_is_traced_to_its_source(hospital):
+    sources, dataset, options = hospital
+    load(sources, dataset, options)
+    for table in ("person", "condition_occurrence", "observation", "measurement"):
+        for (id,) in rows(dataset, f"SELECT {table}_id FROM {table}"):
+            (found,) = origin(dataset, table, id)
+            text = next(path for path in sources[1].iterdir() if path.name == found["file"]).read_bytes()
+            line = text.decode("cp949" if "환자" in found["file"] else "utf-8").splitlines()[found["line"] - 1]
+            person = rows(
+                dataset,
+                f"SELECT person_source_value FROM {table} JOIN person USING (person_id) WHERE {table}_id = {id}"
+                if table != "person"
+                else f"SELECT person_source_value FROM person WHERE person_id = {id}",
+            )
+            assert person[0][0] in line
+            assert found["rule"]
+    with pytest.raises(Problem):
+        origin(dataset, "person", 999)
+
+
+def test_too_many_refused_rows_stop_the_load(hospital):
+    sources, dataset, options = hospital
+    with pytest.raises(Problem) as problem:
+        load(sources, dataset, replace(options, refuse_above=0.1))
+    assert problem.value.code == "too-many-refused"
+    assert not dataset.exists()
+    assert versions.versions(dataset) == []
+    assert (versions.folder_of(dataset) / "stopped" / "trace.duckdb").is_file()
+
+
+def test_the_same_input_twice_changes_nothing(hospital):
+    sources, dataset, options = hospital
+    first = load(sources, dataset, options)
+    again = load(sources, dataset, replace(options, now="2027-01-01T00:00:00+00:00"))
+    assert (first.changed, again.changed) == (True, False)
+    assert again.version.digest == first.version.digest
+    assert len(versions.versions(dataset)) == 1
+
+
+def contents(dataset):
+    """All rows of the clinical tables, whatever their order and numbers."""
+    found = {}
+    for table in (
+        "person",
+        "condition_occurrence",
+        "observation",
+        "measurement",
+        "observation_period",
+        "condition_era",
+    ):
+        join = (
+            "" if table == "person" else " JOIN (SELECT person_id, person_source_value FROM person) USING (person_id)"
+        )
+        own = "" if table == "person" else f", {table}_id"
+        query = f"SELECT * EXCLUDE (person_id{own}) FROM {table}{join}"
+        found[table] = sorted(map(repr, rows(dataset, query)))
+    return found
+
+
+CHANGES = {
+    "a new diagnosis": ("diagnosis_2019.csv", "6,P1,E11.9,당뇨,2019-05-05\n", True),
+    "a diagnosis of one whom no earlier load knew": ("환자.csv", "P9,여,1955-05-05\n", True),
+    "a patient twice": ("환자.csv", "P2,여,1971-12-25\n", True),
+    "a file more": ("diagnosis_2020.csv", "번호,등록번호,상병코드,상병명,진단일\n1,P3,E11.9,당뇨,2020-01-01\n", None),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_reading_only_what_changed_gives_what_reading_everything_gives(hospital, tmp_path, change):
+    sources, dataset, options = hospital
+    load(sources, dataset, options)
+    before = dict(rows(dataset, "SELECT person_source_value, person_id FROM person"))
+    name, text, append = CHANGES[change]
+    with open(sources[1] / name, "ab") as file:
+        file.write(text.encode("cp949" if name == "환자.csv" else "utf-8"))
+    changed = load(sources, dataset, options)
+    assert changed.changed
+    assert changed.version.number == 2
+    whole = tmp_path / "whole" / "cdm.duckdb"
+    whole.parent.mkdir()
+    once = load(sources, whole, options)
+    assert contents(dataset) == contents(whole)
+    assert refused(changed.version) == refused(once.version)
+    told, expected = changed.report, once.report
+    for count in ("rows_in", "loaded", "refused"):
+        assert told[count] == expected[count]
+    after = dict(rows(dataset, "SELECT person_source_value, person_id FROM person"))
+    assert before.items() <= after.items()
+    if append is True:
+        assert "labs.csv" not in changed.report["read"]
+
+
+def test_a_patient_taken_away_takes_the_rows_along(hospital):
+    sources, dataset, options = hospital
+    load(sources, dataset, options)
+    ids = dict(rows(dataset, "SELECT person_source_value, person_id FROM person"))
+    path = sources[1] / "환자.csv"
+    path.write_bytes(hospital_files.PATIENTS.replace("P2,여,1971.12.25\n", "").encode("cp949"))
+    result = load(sources, dataset, replace(options, refuse_above=0.9))
+    assert dict(rows(dataset, "SELECT person_source_value, person_id FROM person")) == {
+        "P1": ids["P1"],
+        "P3": ids["P3"],
+    }
+    assert rows(dataset, "SELECT count(*) FROM measurement JOIN person USING (person_id)") == rows(
+        dataset, "SELECT count(*) FROM measurement"
+    )
+    (change,) = [each for each in versions.compare(*versions.versions(dataset)) if each.table == "person"]
+    assert (change.before, change.after, change.added, change.removed, change.changed) == (3, 2, 0, 1, 0)
+    assert result.version.number == 2
+
+
+def test_an_earlier_version_can_be_put_into_use_again(hospital):
+    sources, dataset, options = hospital
+    load(sources, dataset, options)
+    (sources[1] / "labs.csv").write_text(hospital_files.LABS.splitlines()[0] + "\n", encoding="utf-8")
+    load(sources, dataset, options)
+    assert rows(dataset, "SELECT count(*) FROM measurement") == [(0,)]
+    versions.use(dataset, versions.version(dataset, 1))
+    assert rows(dataset, "SELECT count(*) FROM measurement") == [(4,)]
+    assert versions.in_use(dataset).number == 1
+    assert os.stat(dataset).st_mode & 0o222 == 0
