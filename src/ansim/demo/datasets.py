@@ -34,6 +34,8 @@ Progress = Callable[[str], None]
 # Concepts that our own loads use and the two packages do not ship.
 OWN_CONCEPTS = (
     (EHR, "EHR", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976890"),
+    (32838, "EHR prescription", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976911"),
+    (32818, "EHR administration record", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976891"),
     (CLAIM, "Claim", "Type Concept", "Type Concept", "Type Concept", "S", "OMOP4976883"),
     (VERSION_CONCEPT, "OMOP CDM Version 5.4.0", "Metadata", "CDM", "CDM", "S", "CDM v5.4.0"),
 )

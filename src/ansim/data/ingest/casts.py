@@ -5,6 +5,8 @@ Dates: ISO 8601 (wall clock kept: an offset says where, not which day it was the
 reach, for 19-03-01 alone cannot say its century.
 """
 
+from ansim.errors import N_
+
 _DAY = r"(\d{4})\s*[-./년]\s*(\d{1,2})\s*[-./월]\s*(\d{1,2})\s*[.일]?"
 _REST = r"(?:$|[T\s].*$)"
 _SHORT = r"(\d{2})\s*[-./년]\s*(\d{1,2})\s*[-./월]\s*(\d{1,2})\s*[.일]?"
@@ -80,7 +82,12 @@ def cast(value: str, type: str, two_digit_until: int | None = None) -> str:
     return day(value, two_digit_until) if type == "DATE" else moment(value, two_digit_until)
 
 
-KINDS = {"BIGINT": "is no whole number", "DOUBLE": "is no number", "DATE": "is no date", "TIMESTAMP": "is no time"}
+KINDS = {
+    "BIGINT": N_("is no whole number"),
+    "DOUBLE": N_("is no number"),
+    "DATE": N_("is no date"),
+    "TIMESTAMP": N_("is no time"),
+}
 
 
 def reason(condition: str, field: str, why: str, value: str = "NULL") -> str:
