@@ -25,6 +25,7 @@ from pyroaring import BitMap
 
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.cuts import small_cut
+from ansim.privacy.disclosure.exposure import Charge, Exposure
 from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.protect import Released
 from ansim.privacy.disclosure.rules import Finding
@@ -101,6 +102,8 @@ class Memory:
         self._codes = np.empty(0, np.uint32)
         self.releases: list[Release] = []
         self.anchors: list[Anchor] = []
+        self.exposure = Exposure()
+        self._questions: dict[str, int] = {}
         for record in self.storage.load():
             self._take(record)
 
@@ -149,8 +152,24 @@ class Memory:
         }
         self._append(Record("release", facts, b"".join(body for _, body in cells)))
 
+    @property
+    def size(self) -> int:
+        """How many people have a code."""
+        return len(self._codes)
+
+    def answered(self, question: str) -> Anchor | None:
+        """The newest anchor of this question, if it was answered before."""
+        place = self._questions.get(question)
+        return None if place is None else self.anchors[place]
+
     def remember_anchor(self, people: BitMap, facts: dict[str, Any]) -> None:
-        self._append(Record("anchor", facts, people.serialize()))
+        """facts: value, question, day (ordinal), asker; what was charged: cost to the people, and test_cost to each
+        list of `tests`. The same question's people are stored once."""
+        earlier = self._questions.get(facts["question"])
+        if earlier is not None and self.anchors[earlier].people == people:
+            self._append(Record("anchor", facts | {"same": earlier}, b""))
+        else:
+            self._append(Record("anchor", facts, people.serialize()))
 
     def _may_know(self, release: Release, asker: Asker) -> bool:
         if self.policy.audience == "anyone":
@@ -171,9 +190,20 @@ class Memory:
         elif record.kind == "release":
             self.releases.append(Release(record.facts, tuple(_families(_unpack(record)))))
         elif record.kind == "anchor":
-            self.anchors.append(Anchor(record.facts, BitMap.deserialize(record.body)))
+            self._take_anchor(record)
         else:
             raise Problem("memory-record", N_("The memory has an entry of unknown kind {kind}."), kind=record.kind)
+
+    def _take_anchor(self, record: Record) -> None:
+        facts = record.facts
+        people = self.anchors[facts["same"]].people if "same" in facts else BitMap.deserialize(record.body)
+        self._questions[facts["question"]] = len(self.anchors)
+        self.anchors.append(Anchor(facts, people))
+        charged = [(people, facts.get("cost", 0.0))]
+        charged += [(BitMap(apart), facts["test_cost"]) for apart in facts.get("tests", ())]
+        for whom, cost in charged:
+            if cost:
+                self.exposure.charges.append(Charge(facts["day"], facts["asker"], whom, cost))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ _BOUNDS: dict[str, tuple[int, int, Any]] = {
     "significant_digits": (1, 15, min),
     "snap_distance": (2, 1_000_000, max),
     "noise": (1, 1_000_000, max),
+    "noise_percent": (0, 50, max),
+    "guess_requester": (51, 99, min),
+    "guess_everybody": (51, 99, min),
+    "exposure_days": (1, 36_500, max),
     "feasibility_per_requester": (0, 1_000_000, min),
     "feasibility_reserved": (0, 1_000_000, min),
     "feasibility_per_organisation": (0, 1_000_000, min),
@@ -50,7 +54,13 @@ class Policy:
     secondary: bool = True  # off only in positive controls of the attack suite
     audience: str = "anyone"  # whose earlier releases are compared
     snap_distance: int = 10  # feasibility: sets nearer than this show the same number
-    noise: int = 5  # feasibility: largest perturbation of a fresh answer
+    noise: int = 15  # feasibility: largest perturbation of a fresh answer ...
+    noise_percent: int = 5  # ... or this share of the count where that is more
+    guess_requester: int = (
+        75  # how often at most, in percent, one requester's fresh answers make even-odds guesses right
+    )
+    guess_everybody: int = 85  # the same for all answers to everybody together
+    exposure_days: int = 365  # over which both are counted
     feasibility_per_requester: int = 50  # answers a day
     feasibility_reserved: int = 20  # of them, what colleagues cannot use up
     feasibility_per_organisation: int = 200  # answers a day, beyond the reserved ones

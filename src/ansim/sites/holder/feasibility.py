@@ -14,9 +14,11 @@ from typing import Any
 import pyarrow as pa
 from pyroaring import BitMap
 
+from ansim.documents import digest
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.budget import Budget
 from ansim.privacy.disclosure.feasibility import answer as protected
+from ansim.privacy.disclosure.memory import Asker
 from ansim.privacy.disclosure.policy import Policy
 from ansim.research.cohort.compile import cohort, missing
 from ansim.research.cohort.query import parse
@@ -78,8 +80,11 @@ def _answer(payload: dict, found: tuple[pa.Array | None, Problem | None]) -> Non
     facts: dict[str, Any] = {}
     if problem is None:
         assert people is not None
-        given = protected(BitMap(held.codes(people)), policy, held, _secret(), now)
-        told, facts = {"status": "answered", "shown": given.shown}, {"low": given.low, "fresh": given.fresh}
+        name = digest({"query": question["query"], "data": source.version()})
+        asker = Asker(requester, organisation)
+        given = protected(BitMap(held.codes(people)), policy, held, _secret(), now, question=name, asker=asker)
+        told = {"status": "answered", "shown": given.shown}
+        facts = {"low": given.low, "fresh": given.fresh, "worn": given.worn}
     else:
         facts = {"reason": problem.code, "why": str(problem)}
     ledger.record(

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
@@ -39,7 +40,12 @@ def _why(question: dict) -> Any:
         return None
     if question["low"]:
         return _("Too few people for a number")
-    return _("Counted, with noise, rounded") if question["fresh"] else _("Same number as for an earlier, similar group")
+    if not question["fresh"]:
+        return _("Same number as for an earlier, similar group")
+    if question["worn"]:
+        text = gettext("Counted, with noise, rounded; {people} people left out, as enough was asked about them")
+        return text.format(people=question["worn"])
+    return _("Counted, with noise, rounded")
 
 
 @page("steward", "auditor")
@@ -49,9 +55,22 @@ def listing(request: HttpRequest) -> Page:
     rules = [
         Fact(_("Fewest people behind a number"), policy.threshold),
         Fact(_("Rounded to"), policy.rounding),
-        Fact(_("Noise, at most"), policy.noise),
+        Fact(
+            _("Noise, at most"),
+            policy.noise,
+            note=gettext("Or {percent} % of the number, if that is more.").format(percent=policy.noise_percent),
+        ),
         Fact(_("Groups that show one number"), policy.snap_distance, note=_("They differ by fewer people than this.")),
         Fact(_("Answers a day and person"), policy.feasibility_per_requester),
+        Fact(
+            _("Most that one requester learns"),
+            f"{policy.guess_requester} %",
+            note=gettext(
+                "How often at most somebody who knows everybody else guesses rightly whether one person is in a group "
+                "(50 % is no knowledge). All requesters together: {percent} % in {days} days. People about whom more is "
+                "asked are left out of the answers."
+            ).format(percent=policy.guess_everybody, days=policy.exposure_days),
+        ),
     ]
     if not rows:
         text = _("Researchers ask all hospitals through the portal; each question and our answer appear here.")
