@@ -6,7 +6,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "attacks"))
 
+from strategies import STRATEGIES, Strategy, interval  # noqa: E402
 from test_trust_and_grant import ATTACKS  # noqa: E402
+
+from ansim.privacy.disclosure.policy import Policy  # noqa: E402
 
 HEAD = """# Attacks and their positive controls
 
@@ -26,5 +29,29 @@ def row(attack) -> str:
     return f"| {attack.what} | {attack.defence} | {on} | {without} |\n"
 
 
+FEASIBILITY = """
+## Feasibility counts
+
+Whoever knows everybody else asks, and then says whether one person has the attribute. Guessing is right 50 % of the
+time. Each row is a strategy of `tests/attacks/strategies.py` with its number of questions: how often it is right (95 %
+interval), the bound that the policy states for any strategy (`docs/privacy.md`), and how often it is right with one
+defence off: *plain* is the rule of the field (hide below the threshold, round), *forgetful* has the noise but no
+memory, *tireless* wears nobody out, *sharp* snaps at one exact distance. A refusal or a word for "too few" counts as
+an answer.
+
+| strategy | questions | right | bound | defence off | right then |
+|---|---|---|---|---|---|
+"""
+
+
+def guesses(strategy: Strategy) -> str:
+    tries = min(1000, 9000 // strategy.questions)
+    shares = [strategy.right(range(5000, 5000 + tries), off) for off in ("", strategy.off)]
+    shown = ["{:.0%} ({:.0%}-{:.0%})".format(hits / tries, *interval(hits, tries)) for hits in shares]
+    bound = f"{strategy.most(Policy()):.0%}"
+    return f"| {strategy.what} | {strategy.questions} | {shown[0]} | {bound} | {strategy.off} | {shown[1]} |\n"
+
+
 if __name__ == "__main__":
-    (ROOT / "docs" / "attacks.md").write_text(HEAD + "".join(map(row, ATTACKS)), encoding="utf-8")
+    text = HEAD + "".join(map(row, ATTACKS)) + FEASIBILITY + "".join(map(guesses, STRATEGIES))
+    (ROOT / "docs" / "attacks.md").write_text(text, encoding="utf-8")

@@ -217,7 +217,8 @@ def random_strategy(seed):
 
 
 def learned(questions, train, test, off=""):
-    """Right guesses of a logistic regression, about what a node shows for these questions. It sees each number, and whether each is the one before."""
+    """Right guesses of a logistic regression about what a node shows for these questions, trained on other nodes. It
+    sees each number, and whether each is the one before."""
     from sklearn.linear_model import LogisticRegression
 
     def play(seed):

@@ -150,7 +150,7 @@ def test_nobody_is_charged_beyond_the_limit():
             if charge.asker == who or not who:
                 used[charge.people.to_array()] += charge.cost
         assert used.max() <= exposure.limit(most) + 1e-6
-        assert used.max() > 0.5 * exposure.limit(most)
+        assert used.max() > 0.4 * exposure.limit(most)
 
 
 def test_asking_again_gives_the_same_number_and_a_year_later_people_count_again():

@@ -2,9 +2,9 @@
 
 The measure. Let P and Q be the distributions of everything that askers read in two worlds that differ in one person.
 Their Bhattacharyya affinity is the sum of sqrt(P Q) over all readings; 1 means "no difference". Three facts make it a
-budget. (a) It multiplies: if each answer, given all earlier ones, has affinity at least exp(-c), then answers chosen one
-after another with the earlier ones in view have at least exp(-sum of c). (b) What is made of an answer (rounding, a
-threshold) only brings the worlds closer. (c) The total variation is at most sqrt(1 - affinity²) (Le Cam 1986), and
+budget. (a) It multiplies: if each answer, given all earlier ones, has affinity at least exp(-c), then answers chosen
+one after another with the earlier ones in view have at least exp(-sum of c). (b) What is made of an answer (rounding,
+a threshold) only brings the worlds closer. (c) The total variation is at most sqrt(1 - affinity²) (Le Cam 1986), and
 whoever must say which world is true, at even odds, is right at most (1 + total variation) / 2 of the time.
 
 The budget. Each answer charges its c to the people that it is about, and to nobody else: a person outside makes no

@@ -67,8 +67,8 @@ def listing(request: HttpRequest) -> Page:
             f"{policy.guess_requester} %",
             note=gettext(
                 "How often at most somebody who knows everybody else guesses rightly whether one person is in a group "
-                "(50 % is no knowledge). All requesters together: {percent} % in {days} days. People about whom more is "
-                "asked are left out of the answers."
+                "(50 % is no knowledge). All requesters together: {percent} % in {days} days. People about whom more "
+                "is asked are left out of the answers."
             ).format(percent=policy.guess_everybody, days=policy.exposure_days),
         ),
     ]
