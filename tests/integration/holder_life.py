@@ -1,5 +1,6 @@
 """Jobs, extracts, linkage keys and federated rounds at a real holder site; run by test_back_rooms.py with a folder."""
 
+import base64
 import io
 import json
 import re
@@ -184,11 +185,35 @@ def extract(post) -> None:
     ledger.execute(agreement, KEY, Resume(by="officer", reason="settled"), actor="officer")
     extracts.run(key, "operator-a")
     work()  # unchanged plan, data and files: the decisions over them stand
+    agency_answers(post)
     sent = extracts.get(key)
     assert sent["status"] == "sent", sent["problem"]
     leaves(post, sent)
     assert not extraction.folder(key).exists()
     assert not list((HERE.folder / "extracts").iterdir())
+    assert not (HERE.folder / "link" / KEY).exists()
+
+
+def agency_answers(post) -> None:
+    """The key agency evaluates what the holder blinded; nobody else's answer is taken, and a repeat changes nothing."""
+    from ansim.privacy.linkage import oprf, tokens
+    from ansim.sites.store.models import Job
+
+    [(to, asked, sealed)] = post.take("link.blind")
+    assert (to, sealed) == ("keyagency-1", True)
+    assert "하늘" not in json.dumps(asked, ensure_ascii=False)
+    elements = oprf.evaluate(tokens.agency_key(b"k" * 32), base64.b64decode(asked["elements"]))
+    answer = {
+        "agreement": KEY, "round": asked["round"], "batch": 0, "elements": base64.b64encode(elements).decode(),
+    }  # fmt: skip
+    refused("not-asked", deliver, "link.evaluated", answer, "public-body")
+    refused("not-asked", deliver, "link.evaluated", {**answer, "round": 7}, "keyagency-1")
+    short = {**answer, "elements": base64.b64encode(elements[:32]).decode()}
+    refused("not-asked", deliver, "link.evaluated", short, "keyagency-1")
+    deliver("link.evaluated", answer, "keyagency-1")
+    deliver("link.evaluated", answer, "keyagency-1")
+    Job.objects.filter(kind="extract-send").update(due=0)
+    work()
 
 
 def leaves(post, sent: dict) -> None:

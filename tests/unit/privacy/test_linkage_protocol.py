@@ -198,12 +198,6 @@ def test_single_items_and_resident_numbers_are_no_keys():
     assert keys.agreed([{"name": "k", "items": ["name", "phone"]}])[0].rank == 1
 
 
-def test_another_function_may_replace_the_salted_hash():
-    row = {"serial": "1", **world.registers(1, 1.0, 0.0)[0][0]}
-    (out,) = keys.match_keys(b"", [row], prf=lambda message: "f" * 32)  # no shared salt is needed then
-    assert set(out["keys"].values()) == {"f" * 32}
-
-
 def test_scores():
     assert score.score([(1, 2), (3, 4)], [(1, 2), (5, 6), (7, 8), (9, 9)]) == {
         "precision": 0.5, "recall": 0.25, "f1": pytest.approx(1 / 3), "true": 1, "false": 1, "missed": 3,

@@ -1,24 +1,23 @@
 """Match keys of the linkage: what an institution sends to the key agency instead of identities.
 
-This is the guideline's hash form, offered as a labelled COMPATIBILITY mode: each applicant computes HMAC-SHA256 over
-agreed items under a project salt that only the applicants share. Its weakness is stated, not hidden: whoever holds
-the salt and the keys (an applicant colluding with the key agency) can run a dictionary of names, birth dates and
-phones over them. An oblivious pseudo-random function with the key agency takes its place behind the same `Prf` shape;
-then the agency's key is needed for each guess.
+A key is made from agreed items of one person (name and birth date and …, normalised), never from a single item and
+never from the resident registration number: a checksum leaves only some 9.0e9 old-form numbers, which one machine
+enumerates in minutes under any secret that it holds.
 
-The resident registration number is never a key item: a checksum leaves only some 9.0e9 old-form numbers, which one
-machine enumerates in minutes under any shared salt.
+There are two ways to make it. The default is the oblivious function of `tokens.py`, where each guess needs the key
+agency. `match_keys` here is the guideline's hash form, a labelled COMPATIBILITY mode: HMAC-SHA256 under a salt that the
+applicants share. Its weakness is stated, not hidden: an applicant that colludes with the key agency can run a
+dictionary of names, birth dates and phones over the keys, offline and unnoticed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ansim.errors import N_, Problem
 from ansim.privacy.deid.keys import TOKEN_DIGITS, derive, hmac_sha256
 from ansim.privacy.linkage import normalise
 
-MODE = "salted-hash-compatibility/1"
-Prf = Callable[[bytes], str]
+OBLIVIOUS, COMPATIBILITY = "oprf/1", "salted-hash-compatibility/1"  # modes by name
 
 ITEMS: dict[str, Callable[[object], str | None]] = {
     "name": normalise.name,
@@ -66,30 +65,33 @@ def agreed(kinds: Iterable[Mapping]) -> tuple[Kind, ...]:
     return tuple(found)
 
 
-def salted(salt: bytes) -> Prf:
-    """The compatibility mode's function: HMAC-SHA256 under the shared project salt, 128 bits in hexadecimal."""
-    mac = hmac_sha256(derive(salt, "link-key"))
-    return lambda message: mac(message).hexdigest()[:TOKEN_DIGITS]
+def match_keys(salt: bytes, rows: Iterable[Mapping], kinds: tuple[Kind, ...] = KINDS) -> list[dict]:
+    """The compatibility mode: [{"serial", "keys": {kind: token}}] of identity rows {"serial", "name", "birth_date",
+    "sex", "phone", …}, HMAC-SHA256 under the shared project salt, 128 bits in hexadecimal.
 
-
-def match_keys(
-    salt: bytes, rows: Iterable[Mapping], kinds: tuple[Kind, ...] = KINDS, prf: Prf | None = None
-) -> list[dict]:
-    """[{"serial", "keys": {kind: token}}] of identity rows {"serial", "name", "birth_date", "sex", "phone", …}.
-
-    Nothing but the serial and the tokens comes out; a kind with a missing item is left out of `keys`. The rows'
-    other columns (such as a resident number) are never read. `prf` replaces the salted hash.
+    Nothing but the serial and the tokens comes out; a kind with a missing item is left out of `keys`. The rows' other
+    columns (such as a resident number) are never read.
     """
-    token = prf or salted(salt)
-    return [{"serial": row["serial"], "keys": _keys(row, kinds, token)} for row in rows]
+    mac = hmac_sha256(derive(salt, "link-key"))
+    rows = list(rows)
+    made = ((number, kind, mac(message).hexdigest()[:TOKEN_DIGITS]) for number, kind, message in messages(rows, kinds))
+    return by_person(rows, made)
 
 
-def _keys(row: Mapping, kinds: tuple[Kind, ...], token: Prf) -> dict[str, str]:
-    clean = {item: normal(row.get(item)) for item, normal in ITEMS.items()}
-    found = {}
-    for kind in kinds:
-        values = [clean[item] for item in kind.items]
-        if all(values):
-            # The unit separator cannot occur in a normalised item, so no two tuples share one message.
-            found[kind.name] = token("\x1f".join([kind.name, *map(str, values)]).encode())
+def messages(rows: Iterable[Mapping], kinds: tuple[Kind, ...] = KINDS) -> Iterator[tuple[int, str, bytes]]:
+    """(number of the row, kind, message) for each key that can be made; what a token is a function of."""
+    for number, row in enumerate(rows):
+        clean = {item: normal(row.get(item)) for item, normal in ITEMS.items()}
+        for kind in kinds:
+            values = [clean[item] for item in kind.items]
+            if all(values):
+                # The unit separator cannot occur in a normalised item, so no two tuples share one message.
+                yield number, kind.name, "\x1f".join([kind.name, *map(str, values)]).encode()
+
+
+def by_person(rows: list[Mapping], tokens: Iterable[tuple[int, str, str]]) -> list[dict]:
+    """[{"serial", "keys": {kind: token}}], one for each row, from (number of the row, kind, token)."""
+    found: list[dict] = [{"serial": row["serial"], "keys": {}} for row in rows]
+    for number, kind, token in tokens:
+        found[number]["keys"][kind] = token
     return found

@@ -20,7 +20,7 @@ from ansim.privacy.deid.sql import first, quote
 from ansim.research.cohort.query import parse
 from ansim.sites.config import site
 from ansim.sites.exchange import bulk, post
-from ansim.sites.holder import linkage, source
+from ansim.sites.holder import link_keys, source
 
 BATCH = 20_000
 SERIALS = "serials.parquet"
@@ -145,7 +145,7 @@ def pack(agreement: str, query: dict, place: Path, *, linked: bool) -> dict[str,
     """
     run.verify(place)
     listed = people(agreement, query, place) if linked else []
-    rows = linkage.match_rows(agreement, [(person, serial) for person, serial, _ in listed]) if linked else []
+    rows = link_keys.match_rows(agreement, [(person, serial) for person, serial, _ in listed]) if linked else []
     archive = place.with_name(f"{place.name}.tar")
     extra = place.with_name(f"{place.name}.{SERIALS}")
     try:

@@ -1,28 +1,22 @@
 """A holder's part in a linkage: the project's salt among the applicants, and match keys for the key agency.
 
-The salt lives in the key processes of the linked holders and nowhere else; match keys are made there, travel sealed to
+The salt lives in the key processes of the linked holders and nowhere else; match keys (link_keys.py) travel sealed to
 the key agency, and are never kept here.
 """
 
 from datetime import datetime, timedelta
 
-import duckdb
-import pyarrow as pa
-
-from ansim.data.cdm.schema import literal
 from ansim.errors import N_, Problem
 from ansim.governance.agreement import unusable
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
-from ansim.sites.holder import agreements, source
+from ansim.sites.holder import agreements
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Job, Record
 from ansim.sites.store.worker import beat
 
 SALT = "link-salt"
-ITEMS = ("name", "birth_date", "sex", "phone")  # what match keys are made of; the resident number is never read
-BATCH = 20_000
 PATIENCE = timedelta(days=7)
 
 
@@ -94,26 +88,6 @@ def _take(payload: dict) -> None:
         ledger.note(f"linkage:{key}", "salt.taken", actor=first)
     # An encrypted salt left behind could be opened again after the project's keys are destroyed.
     Job.objects.filter(key=f"link-salt-take:{payload['jti']}").update(payload={})
-
-
-def match_rows(key: str, people: list[tuple[int, str]]) -> list[dict]:
-    """[{serial, keys}] of (person id, serial) pairs: identities go into the key process, only tokens come out."""
-    if not has_salt(key):
-        raise jobs.Later(2.0, "the linkage salt has not arrived yet", counts=False)
-    ids, serials = zip(*people, strict=True)
-    wanted = pa.table({"person_id": pa.array(ids, pa.int64()), "serial": pa.array(serials, pa.string())})
-    with duckdb.connect() as con:
-        con.execute(f"ATTACH {literal(str(source.identities()))} AS register (READ_ONLY)")
-        con.register("wanted", wanted)
-        rows = con.sql(
-            f"""SELECT serial, {", ".join(f"CAST({item} AS VARCHAR) AS {item}" for item in ITEMS)}
-            FROM register.identity JOIN wanted USING (person_id) ORDER BY serial"""
-        ).to_arrow_table()
-    found: list[dict] = []
-    for start in range(0, rows.num_rows, BATCH):
-        batch = rows.slice(start, BATCH).to_pylist()
-        found += post.keeper().call("match_keys", project=key, rows=batch)
-    return found
 
 
 def send_keys(key: str, rows: list[dict]) -> None:

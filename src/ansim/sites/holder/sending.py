@@ -10,7 +10,7 @@ from ansim.governance.review import OpenAccess
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post
-from ansim.sites.holder import agreements, closing, extraction, linkage, reviews, risk_paper, source
+from ansim.sites.holder import agreements, closing, extraction, link_keys, linkage, reviews, risk_paper, source
 from ansim.sites.holder.extracts import KIND, WITH_FILES, again, decisions_of, get, put, review_of, words
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
@@ -70,6 +70,7 @@ def _sent(payload: dict, made: dict) -> None:
     post.send("extract.send", content, to=terms["place"]["centre"], sealed=True, blob=made["blob"])
     if made["linked"]:
         linkage.send_keys(data["agreement"], made["rows"])
+        transaction.on_commit(lambda: link_keys.forget(data["agreement"]))
     paper = ledger.keep_bytes(made["paper"], "risk-report", "application/pdf")
     changed = {
         **data,
@@ -109,4 +110,5 @@ def _destroy(agreement: str) -> list[dict]:
             kind = {"ko": "가명처리한 추출물", "en": "pseudonymised extract"}
             found.append({"name": file.name, "sha256": file_digest(file), "kind": kind, "bytes": file.stat().st_size})
         extraction.forget(record.key)
+    link_keys.forget(agreement)
     return found

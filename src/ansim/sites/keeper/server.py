@@ -22,7 +22,8 @@ from joserfc import jwe
 
 from ansim.errors import N_, Problem
 from ansim.privacy.deid import keys as deid_keys
-from ansim.privacy.linkage import keys as linkage_keys
+from ansim.privacy.linkage import oprf
+from ansim.privacy.linkage import tokens as linkage_tokens
 from ansim.sites import fitness
 from ansim.sites.config import read
 from ansim.sites.exchange import notices, signed
@@ -93,8 +94,19 @@ class Verbs:
         with self._lock:
             self._store.project_secret(f"{project}.link", given=salt)
 
-    def match_keys(self, project: str, rows: list[dict]) -> list[dict]:
-        return linkage_keys.match_keys(self._secret(f"{project}.link"), rows)
+    def blind_keys(self, project: str, rows: list[dict]) -> str:
+        """Identities in, elements for the key agency out."""
+        return base64.b64encode(linkage_tokens.blinded(self._secret(project), rows)).decode()
+
+    def unblind_keys(self, project: str, rows: list[dict], evaluated: str) -> list[dict]:
+        """The same identities and what the agency made of their elements in, match keys out."""
+        salt = self._secret(f"{project}.link")
+        return linkage_tokens.tokens(self._secret(project), salt, rows, base64.b64decode(evaluated))
+
+    def evaluate(self, project: str, elements: str) -> str:
+        """The key agency's verb: a holder's elements under the project's key."""
+        key = linkage_tokens.agency_key(self._secret(f"{project}.oprf"))
+        return base64.b64encode(oprf.evaluate(key, base64.b64decode(elements))).decode()
 
     def node_secret(self, purpose: str) -> str:
         """A lasting secret of this node for one purpose (release memory); the web process may keep it in memory."""
@@ -104,6 +116,7 @@ class Verbs:
         with self._lock:
             self._store.destroy(project)
             self._store.destroy(f"{project}.link")
+            self._store.destroy(f"{project}.oprf")
 
 
 def _typ(content: bytes) -> str:

@@ -5,7 +5,6 @@ in FOLDER/keys-in/<agreement> until all holders have sent; what stays is who sen
 """
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from itertools import pairwise
@@ -20,13 +19,13 @@ from ansim.privacy.linkage.keys import KINDS
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
-from ansim.sites.keyagency import agreements
+from ansim.sites.files import erase, write
+from ansim.sites.keyagency import agreements, evaluations
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 
 KIND = "linkage"
 FIELDS = {"agreement", "holder", "linker", "holders", "rows"}
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 TOKEN = re.compile(r"[0-9a-f]{32}")
 KEY_KINDS = {kind.name for kind in KINDS}
 
@@ -53,7 +52,9 @@ def _on_keys(message: post.Message) -> None:
         raise Problem("terms-differ", N_("The holders do not agree on who is linked, or who is the linker."))
     if data["status"] != "waiting" or sender in data["received"]:
         raise Problem("received-already", N_("The keys of {sender} are here already."), sender=sender)
-    _write(folder(key) / f"{sender}.json", given["rows"])
+    if len(given["rows"]) != evaluations.of(key, sender)["people"]:
+        raise Problem("people-differ", N_("{sender} sends other people than it asked keys for."), sender=sender)
+    write(folder(key) / f"{sender}.json", json.dumps(given["rows"]).encode())
     data["received"][sender] = {"people": len(given["rows"]), "at": clock.iso(clock.now())}
     ledger.note(f"linkage:{key}", "keys.received", actor=sender, people=len(given["rows"]))
     if set(data["received"]) == set(holders):
@@ -81,7 +82,8 @@ def _only_keys(given: Any) -> None:
         isinstance(given, Mapping)
         and set(given) == FIELDS
         and all(
-            isinstance(given[name], str) and ID.fullmatch(given[name]) for name in ("agreement", "holder", "linker")
+            isinstance(given[name], str) and evaluations.ID.fullmatch(given[name])
+            for name in ("agreement", "holder", "linker")
         )
         and isinstance(given["holders"], list)
         and all(isinstance(holder, str) for holder in given["holders"])
@@ -98,17 +100,6 @@ def _sound_row(row: Any) -> bool:
         return False
     tokens = [row["serial"], *row["keys"].values()]
     return set(row["keys"]) <= KEY_KINDS and all(isinstance(each, str) and TOKEN.fullmatch(each) for each in tokens)
-
-
-def _write(file: Path, rows: list[dict]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = file.with_suffix(".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(rows, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
 
 
 def _match(payload: dict) -> dict[str, Any]:
@@ -164,13 +155,6 @@ def pairs_of(groups: list[dict[str, str]]) -> list[list[str]]:
 
 
 def forget(agreement: str) -> None:
-    """Overwrite and delete the keys of a linkage."""
-    place = folder(agreement)
-    for file in place.glob("*"):
-        with file.open("r+b") as stream:
-            stream.write(bytes(file.stat().st_size))
-            stream.flush()
-            os.fsync(stream.fileno())
-        file.unlink()
-    if place.exists():
-        place.rmdir()
+    """Overwrite and delete the keys of a linkage, and elements of it that nobody evaluated."""
+    for place in (folder(agreement), evaluations.folder(agreement)):
+        erase(place)

@@ -114,7 +114,9 @@ def _match_keys(journey: Journey, key: str, holder: str) -> list[dict]:
         for person, *values in rows
         if person in serials
     ]
-    return Keeper(journey.folder(holder)).call("match_keys", project=key, rows=named)
+    keeper, agency = Keeper(journey.folder(holder)), Keeper(journey.folder(study.KEY_AGENCY))
+    elements = agency.call("evaluate", project=key, elements=keeper.call("blind_keys", project=key, rows=named))
+    return keeper.call("unblind_keys", project=key, rows=named, evaluated=elements)
 
 
 def identities(folder: Path, sample: int = SAMPLE) -> list[str]:
