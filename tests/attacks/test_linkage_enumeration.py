@@ -4,6 +4,7 @@ import hashlib
 
 from ansim.privacy.deid import identifiers, keys
 from ansim.privacy.linkage import keys as linkage_keys
+from ansim.privacy.linkage import match, oprf, tokens
 
 
 def candidates() -> list[str]:
@@ -50,3 +51,55 @@ def test_the_resident_number_is_in_no_key():
     one, other = row("홍길동", "1980-01-01", "010-1234-5678"), row("홍길동", "1980-01-01", "010-1234-5678")
     other["resident_number"] = "800101-1234560"
     assert linkage_keys.match_keys(salt, [one]) == linkage_keys.match_keys(salt, [other])
+
+
+SALT, AGENCY, HOSPITAL = (
+    b"a salt that the applicants share",
+    b"the key agency's own secret 32 b",
+    b"a hospital's own project secret.",
+)
+TARGET = row("홍길동", "1980-01-01", "010-1234-5678")
+GUESSES = [row("홍길동", f"1980-01-{day:02}", "010-1234-5678") for day in range(1, 29)]
+
+
+def sent(people: list[dict], agency: bytes = AGENCY, salt: bytes = SALT) -> list[dict]:
+    """What the key agency gets from a hospital after the exchange."""
+    elements = oprf.evaluate(tokens.agency_key(agency), tokens.blinded(HOSPITAL, people))
+    return tokens.tokens(HOSPITAL, salt, people, elements)
+
+
+def dictionary_of(people: list[dict], agency: bytes, salt: bytes) -> set[str]:
+    """Every token that who holds these two secrets can make of guessed people."""
+    return {token for out in sent(people, agency, salt) for token in out["keys"].values()}
+
+
+def test_a_dictionary_needs_the_agency_and_the_salt_and_nothing_less():
+    """An applicant holds the salt, the agency its key; each guesses the other's secret. Both together are the control,
+    and the stated limit."""
+    seen = set(sent([TARGET])[0]["keys"].values())
+    assert seen & dictionary_of(GUESSES, AGENCY, SALT)  # positive control: the pair that colludes finds the person
+    assert not seen & dictionary_of(GUESSES, b"an agency key that is guessed 32", SALT)
+    assert not seen & dictionary_of(GUESSES, AGENCY, b"a salt that the agency guesses..")
+    compatible = set(linkage_keys.match_keys(SALT, [TARGET])[0]["keys"].values())
+    alone = {token for out in linkage_keys.match_keys(SALT, GUESSES) for token in out["keys"].values()}
+    assert compatible & alone  # positive control: without the oblivious function the applicant needs nobody
+
+
+def test_the_agency_learns_nothing_from_what_it_evaluates():
+    """It evaluates guesses of its own and looks for equal elements; knowing the blinding scalars is the control."""
+    known = oprf.elements(tokens.blinded(HOSPITAL, [TARGET]))
+    guessed = oprf.elements(tokens.blinded(b"another blinding secret, guessed", GUESSES))
+    assert not set(known) & set(guessed)
+    assert set(known) & set(oprf.elements(tokens.blinded(HOSPITAL, GUESSES)))
+
+
+def test_tokens_of_two_projects_never_join():
+    people = [
+        {**row("홍길동", f"1980-01-{day:02}", f"010-1234-56{day:02}"), "serial": f"{day:032x}"} for day in range(1, 20)
+    ]
+    one = sent(people)
+    assert len(match.pairs(one, sent(people))["pairs"]) == len(
+        people
+    )  # positive control: one project joins with itself
+    for agency, salt in ((AGENCY[::-1], SALT), (AGENCY, SALT[::-1])):
+        assert match.pairs(one, sent(people, agency, salt))["pairs"] == []
