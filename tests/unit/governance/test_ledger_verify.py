@@ -346,3 +346,35 @@ def test_the_verifier_needs_none_of_the_sites_code():
         "ansim.governance",
         "ansim.governance.ledger",
     }
+
+
+def bounded(site, **bounds):
+    """The directory with bounds on the keys of one site."""
+    sites = [
+        {**each, "keys": [{**key, **bounds} for key in each["keys"]]} if each["id"] == site else each
+        for each in DIRECTORY["sites"]
+    ]
+    return {**DIRECTORY, "sites": sites}
+
+
+def test_a_key_counts_for_its_own_time_only(network):
+    def found(directory):
+        return verify([network.root / "hospital-a"], directory).sites[0]
+
+    last = network.events[max(network.notes) - 1]["at"]
+    after, before = "2027-01-01T00:00:00+00:00", "2026-01-05T08:00:00+09:00"
+    assert found(bounded("hospital-a", not_after=after)) == found(DIRECTORY)  # rotated later: it signed in its time
+    over = found(bounded("hospital-a", not_after=last))
+    assert "retired-key" in codes(over)
+    assert over.witnessed < found(DIRECTORY).witnessed
+    assert found(bounded("hospital-a", not_after=before)).witnessed == 0
+    late = found(bounded("hub", not_after="2026-02-01T00:00:00+00:00"))  # it cosigned on the second of February
+    early = found(bounded("hub", not_before="2026-02-03T00:00:00+00:00"))
+    assert codes(late) == codes(early) == {"bad-cosignature"}
+
+
+def test_heads_of_a_revoked_key_vouch_for_nothing(network):
+    revoked = verify([network.root / "hospital-a"], {**DIRECTORY, "revoked": ["hospital-a-1"]}).sites[0]
+    assert (revoked.witnessed, codes(revoked)) == (0, set())
+    other = verify([network.root / "hospital-a"], {**DIRECTORY, "revoked": ["hub-1"]}).sites[0]
+    assert (other.witnessed, other.witnesses, codes(other)) == (16, ["hospital-b"], set())

@@ -10,6 +10,8 @@ import sqlite3
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,7 +25,26 @@ TABLES = {
     "ledger_witnessed": ("origin", "size", "root", "note"),
 }
 Row = dict
-Keys = dict[str, list[bytes]]  # site id -> raw Ed25519 public keys, current and former
+
+
+@dataclass(frozen=True)
+class Key:
+    """A site's Ed25519 public key (32 bytes): when it was or is its signature key, and whether it was revoked."""
+
+    raw: bytes
+    first: datetime | None = None
+    last: datetime | None = None
+    revoked: bool = False
+
+    def holds_at(self, moment: datetime) -> bool:
+        return (self.first is None or self.first <= moment) and self.holds_after(moment)
+
+    def holds_after(self, moment: datetime) -> bool:
+        """Whether something of this moment can have been signed with it, then or later."""
+        return self.last is None or moment < self.last
+
+
+Keys = dict[str, list[Key]]  # site id -> its keys, current and former
 
 
 class Unreadable(Exception):
@@ -113,7 +134,8 @@ def _open(path: Path) -> sqlite3.Connection:
 def read_directory(path: Path) -> Keys:
     """Each site's Ed25519 signature keys from a directory file.
 
-    Form: {"sites": [{"id", "kind", "keys": [{"kid", "use": "sig", "jwk": {"kty": "OKP", "crv": "Ed25519", "x"}}]}]}.
+    Form: {"sites": [{"id", "kind", "keys": [{"kid", "use": "sig", "jwk": {"kty": "OKP", "crv": "Ed25519", "x"},
+    "not_before", "not_after"}]}], "revoked": [kid]}. A directory keeps a site's former keys, with their ends.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -125,12 +147,21 @@ def read_directory(path: Path) -> Keys:
 def directory_keys(document: Mapping) -> Keys:
     """As read_directory, from the document itself."""
     try:
+        revoked = set(document.get("revoked", ()))
         return {
-            site["id"]: [_raw(key["jwk"]) for key in site["keys"] if key["use"] == "sig" and _is_ed25519(key["jwk"])]
+            site["id"]: [
+                Key(_raw(key["jwk"]), _moment(key, "not_before"), _moment(key, "not_after"), key.get("kid") in revoked)
+                for key in site["keys"]
+                if key["use"] == "sig" and _is_ed25519(key["jwk"])
+            ]
             for site in document["sites"]
         }
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable(f"the directory is not in its form: {error!r}") from error
+
+
+def _moment(key: Mapping, name: str) -> datetime | None:
+    return datetime.fromisoformat(key[name]) if key.get(name) else None
 
 
 def _is_ed25519(jwk: Mapping) -> bool:

@@ -10,12 +10,14 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ansim.governance.ledger.checkpoint import BadNote, Checkpoint, open_checkpoint, open_cosignature
 from ansim.governance.ledger.entry import ERASURE, canonical, commitment, parse
-from ansim.governance.ledger.reading import Folder, Keys, Row, Unreadable, directory_keys, read_directory
+from ansim.governance.ledger.reading import Folder, Key, Keys, Row, Unreadable, directory_keys, read_directory
 from ansim.governance.ledger.tree import Frontier
 
 
@@ -66,6 +68,7 @@ class Head:
 
     checkpoint: Checkpoint
     witness: str | None  # None: only the site's own word
+    key: Key  # the site's, with which the head is signed
 
 
 def verify(folders: Iterable[Path | str], directory: Mapping | Path | str) -> Report:
@@ -114,7 +117,8 @@ def _verify_site(folder: Folder, witnessed: list[tuple[str, Row]], keys: Keys) -
         report.add("unknown-site", f"the directory has no signature key of {report.site}")
     try:
         heads = [*_own_heads(folder, report, keys), *_foreign_heads(report, witnessed, keys)]
-        roots, times = _walk(folder, report, {head.checkpoint.size for head in heads})
+        roots, times, ends = _walk(folder, report, {head.checkpoint.size for head in heads})
+        heads = [head for head in heads if _in_time(report, head, ends.get(head.checkpoint.size))]
         _check_own_witnessing(folder, report, keys)
     except Unreadable as error:
         report.add("unreadable", str(error))
@@ -126,11 +130,11 @@ def _verify_site(folder: Folder, witnessed: list[tuple[str, Row]], keys: Keys) -
 
 def _own_heads(folder: Folder, report: SiteReport, keys: Keys) -> Iterator[Head]:
     """The site's own checkpoints and the cosignatures on them, each verified."""
-    checkpoints: dict[int, Checkpoint] = {}
+    checkpoints: dict[int, tuple[Checkpoint, Key]] = {}
     for row in folder.rows("ledger_checkpoint"):
-        if (checkpoint := _open(report, row, report.site, keys, "checkpoint")) is not None:
-            checkpoints[checkpoint.size] = checkpoint
-            yield Head(checkpoint, None)
+        if (found := _open(report, row, report.site, keys, "checkpoint")) is not None:
+            checkpoints[found[0].size] = found
+            yield Head(found[0], None, found[1])
     for row in folder.rows("ledger_cosignature"):
         size, witness = row["size"], row["witness"]
         if witness == report.site:
@@ -138,11 +142,13 @@ def _own_heads(folder: Folder, report: SiteReport, keys: Keys) -> Iterator[Head]
         try:
             if size not in checkpoints:
                 raise BadNote("the checkpoint that it belongs to is missing or not genuine")
-            open_cosignature(row["line"], checkpoints[size], witness, keys.get(witness, []))
+            checkpoint, key = checkpoints[size]
+            counts = _cosigned(row["line"], checkpoint, witness, keys.get(witness, []))
         except (BadNote, AttributeError, TypeError) as error:
             report.add("bad-cosignature", f"cosignature of {witness} on {size} entries: {error}")
         else:
-            yield Head(checkpoints[size], witness)
+            if counts:
+                yield Head(checkpoint, witness, key)
 
 
 def _foreign_heads(report: SiteReport, witnessed: list[tuple[str, Row]], keys: Keys) -> Iterator[Head]:
@@ -150,7 +156,8 @@ def _foreign_heads(report: SiteReport, witnessed: list[tuple[str, Row]], keys: K
     for witness, row in witnessed:
         if row["origin"] == report.site and witness != report.site:
             try:
-                yield Head(open_checkpoint(row["note"], report.site, keys.get(report.site, [])), witness)
+                checkpoint, key = _signed(row["note"], report.site, keys)
+                yield Head(checkpoint, witness, key)
             except (BadNote, AttributeError, TypeError):
                 continue
 
@@ -160,20 +167,67 @@ def _check_own_witnessing(folder: Folder, report: SiteReport, keys: Keys) -> Non
         _open(report, row, row["origin"], keys, "witnessed head")
 
 
-def _open(report: SiteReport, row: Row, origin: str, keys: Keys, what: str) -> Checkpoint | None:
+def _signed(note: str, origin: str, keys: Keys) -> tuple[Checkpoint, Key]:
+    """The checkpoint of a signed note, and the key of the origin's that signed it."""
+    checkpoint = open_checkpoint(note, origin, [key.raw for key in keys.get(origin, [])])
+    for key in keys[origin]:
+        with suppress(BadNote):
+            return open_checkpoint(note, origin, [key.raw]), key
+    return checkpoint, keys[origin][0]
+
+
+def _cosigned(line: str, checkpoint: Checkpoint, witness: str, keys: list[Key]) -> bool:
+    """Whether the cosignature counts: not if its key was revoked since. Raises BadNote unless a key that was the
+    witness's at the (signed) time of the cosignature made it."""
+    at = open_cosignature(line, checkpoint, witness, [key.raw for key in keys])
     try:
-        checkpoint = open_checkpoint(row["note"], origin, keys.get(origin, []))
+        moment = datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadNote("the time of the cosignature is no time") from error
+    keys = [key for key in keys if key.holds_at(moment)]
+    open_cosignature(line, checkpoint, witness, [key.raw for key in keys])
+    with suppress(BadNote):
+        open_cosignature(line, checkpoint, witness, [key.raw for key in keys if not key.revoked])
+        return True
+    return False
+
+
+def _in_time(report: SiteReport, head: Head, end: str | None) -> bool:
+    """Whether the key of a head can have signed it: it was not revoked, and not over before the last entry covered.
+
+    Heads of a revoked key count for nothing, silently: later heads, of another key, cover the same entries.
+    """
+    try:
+        moment = datetime.fromisoformat(end or "")
+        known = moment.tzinfo is not None
+    except ValueError:
+        known = False  # no such entry here, or a time that is no time: told elsewhere
+    if head.key.revoked:
+        return False
+    if not known or head.key.holds_after(moment):
+        return True
+    size = head.checkpoint.size
+    report.add("retired-key", f"the head of {size} entries is signed with a key that was over before the last of them")
+    return False
+
+
+def _open(report: SiteReport, row: Row, origin: str, keys: Keys, what: str) -> tuple[Checkpoint, Key] | None:
+    try:
+        checkpoint, key = _signed(row["note"], origin, keys)
         if (checkpoint.size, checkpoint.root.hex()) != (row["size"], row["root"]):
             raise BadNote("the row and its signed note differ")
-        return checkpoint
+        return checkpoint, key
     except (BadNote, AttributeError, TypeError) as error:
         report.add(f"bad-{what.replace(' ', '-')}", f"{what} of {origin} at {row['size']} entries: {error}")
         return None
 
 
-def _walk(folder: Folder, report: SiteReport, sizes: set[int]) -> tuple[dict[int, bytes], dict[int, str]]:
-    """Recompute every entry in order; the roots at the sizes asked for, and the time of the entry at each of them."""
-    frontier, roots, times = Frontier(), {}, {}
+def _walk(
+    folder: Folder, report: SiteReport, sizes: set[int]
+) -> tuple[dict[int, bytes], dict[int, str], dict[int, str]]:
+    """Recompute every entry in order. At each of the sizes asked for: the root, the time of the entry that comes next,
+    and the time of the last one before."""
+    frontier, roots, times, ends = Frontier(), {}, {}, {}
     versions: dict[str, int] = {}
     recorded: set[int] = set()
     expected = 0
@@ -186,12 +240,14 @@ def _walk(folder: Folder, report: SiteReport, sizes: set[int]) -> tuple[dict[int
         expected = row["seq"] + 1 if isinstance(row["seq"], int) else expected + 1
         leaf = _check_entry(report, row, versions, recorded)
         frontier = frontier.append(leaf)
+        if frontier.size in sizes:
+            ends[frontier.size] = row["at"]
     roots[frontier.size] = frontier.root()
     report.entries = frontier.size
     for seq in report.erased:
         if seq not in recorded:
             report.add("erased-unrecorded", f"entry {seq} is empty, but no {ERASURE} entry says so", seq)
-    return roots, times
+    return roots, times, ends
 
 
 def _before(seq: object, expected: int) -> int:
