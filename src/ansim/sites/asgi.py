@@ -18,6 +18,6 @@ application = get_asgi_application()
 
 def load_kind() -> None:
     """Import what this kind of site handles, so that its handlers, jobs and beats are known."""
-    importlib.import_module("ansim.sites.exchange.transport")
-    importlib.import_module("ansim.sites.exchange.witness")
+    for name in ("transport", "witness", "missing"):
+        importlib.import_module(f"ansim.sites.exchange.{name}")
     importlib.import_module("ansim.sites.urls").kind_modules()

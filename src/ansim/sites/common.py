@@ -1,5 +1,6 @@
 """Pages that every site has: health, the ledger, and the jobs that wait or failed."""
 
+import json
 from datetime import datetime
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from ansim.sites.pages import Done, FormPart, Page, Section, act, page
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Checkpoint, Cosignature, Event, Job, LedgerHead
 from ansim.sites.web.parts import Code, Column, Fact, Table
+from ansim.sites.wording import called
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -136,8 +138,43 @@ def jobs_page(request: HttpRequest) -> Page:
         {"id": j.id, "kind": j.kind, "key": j.key, "state": j.state, "attempts": j.attempts, "error": j.error}
         for j in rows
     ]
+    lost = _undelivered()
     sections = [Section("", [table]), *([Section(_("Failed for good"), dead)] if dead else [])]
-    return Page(_("Jobs and messages"), sections, {"jobs": data})
+    sections += [Section(_("Messages that did not get through"), [_lost_table(lost)])] if lost else []
+    return Page(_("Jobs and messages"), sections, {"jobs": data, "undelivered": lost})
+
+
+def _undelivered() -> list[dict]:
+    """The newest entries about messages of this site, or to it, that did not get through."""
+    kinds = ("message.undelivered", "message.unsent", "message.failed", "mail.missing")
+    rows = Event.objects.filter(type__in=kinds, stream="exchange").order_by("-seq")[:50]
+    return [{"at": row.at, "type": row.type, **json.loads(row.data or "{}")} for row in rows]
+
+
+LOST = {
+    "message.undelivered": _("sent, not received"),
+    "message.unsent": _("not sent"),
+    "message.failed": _("received, not handled"),
+    "mail.missing": _("expected, not received"),
+}
+
+
+LOST_FACTS = ("reason", "typ", "about", "first", "last")
+
+
+def _lost_table(lost: list[dict]) -> Table:
+    columns = [Column(_("When")), Column(_("What")), Column(_("With")), Column(_("Details"))]
+    rows = [
+        [
+            datetime.fromisoformat(each["at"]),
+            LOST[each["type"]],
+            called(each.get("receiver") or each.get("sender") or "–"),
+            Code(", ".join(f"{name} {each[name]}" for name in LOST_FACTS if name in each)),
+        ]
+        for each in lost
+    ]
+    note = _("Nothing is sent again by itself: look whether it still matters, and ask the other site.")
+    return Table(_("Messages that did not get through"), columns, rows, note=note, hide_caption=True)
 
 
 @act("admin", "steward", "room", "coordinator", "legal", "operator")

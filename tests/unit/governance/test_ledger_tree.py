@@ -103,3 +103,27 @@ def test_consistency_from_the_future():
         tree.consistency_proof(5, LEAVES, 4)
     assert not tree.verify_consistency(5, 4, naive(LEAVES[:5]), naive(LEAVES[:4]), [])
     assert not tree.verify_consistency(4, 7, naive(LEAVES[:4]), naive(LEAVES[:7]), [])
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 512, 700, 1024, 1500])
+def test_kept_roots_give_the_same_proofs_and_read_less(size):
+    leaves = [tree.leaf_hash(str(index).encode()) for index in range(size)]
+    read: list[int] = []
+
+    def some(start, end):
+        read.append(end - start)
+        return leaves[start:end]
+
+    tiles = tree.Tiles(some, size)
+    assert tree.root(tiles) == tree.root(leaves)
+    read.clear()
+    for old in {1, size // 3 or 1, size // 2 or 1, max(1, size - 1), size}:
+        assert tree.consistency_proof(old, tiles, size) == tree.consistency_proof(old, leaves, size)
+        assert tree.inclusion_proof(old - 1, tiles, size) == tree.inclusion_proof(old - 1, leaves, size)
+        assert sum(read) <= 4 * tree.Tiles.WIDTH
+        read.clear()
+
+
+def test_a_run_of_leaves_lies_only_where_its_width_divides_the_size():
+    with pytest.raises(ValueError, match="do not lie beside"):
+        tree.Frontier().append(LEAVES[0]).append(LEAVES[1], 2)

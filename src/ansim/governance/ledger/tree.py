@@ -5,7 +5,7 @@ roots of the perfect subtrees that the size's binary digits name, so the caller 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -35,13 +35,17 @@ class Frontier:
         if self.size < 0 or len(self.hashes) != self.size.bit_count():
             raise ValueError(f"a tree of {self.size} leaves does not have {len(self.hashes)} perfect subtrees")
 
-    def append(self, leaf: bytes) -> "Frontier":
-        """The frontier after one more leaf hash: each trailing 1 of the size merges two subtrees of equal width."""
-        hashes, size = list(self.hashes), self.size
-        while size & 1:
+    def append(self, leaf: bytes, width: int = 1) -> "Frontier":
+        """The frontier after one more leaf hash, or the root of `width` leaves at once (a power of two that divides the
+        size): each trailing 1 of the size merges two subtrees of equal width."""
+        count, rest = divmod(self.size, width)
+        if rest:
+            raise ValueError(f"{width} leaves do not lie beside {self.size} in a tree")
+        hashes = list(self.hashes)
+        while count & 1:
             leaf = node_hash(hashes.pop(), leaf)
-            size >>= 1
-        return Frontier(self.size + 1, (*hashes, leaf))
+            count >>= 1
+        return Frontier(self.size + width, (*hashes, leaf))
 
     def root(self) -> bytes:
         """The Merkle tree hash: the subtrees folded from the narrowest to the widest."""
@@ -61,11 +65,46 @@ class Frontier:
         return cls(data["size"], tuple(bytes.fromhex(value) for value in data["hashes"]))
 
 
+class Tiles(Sequence[bytes]):
+    """The leaf hashes of a ledger that grows. Roots of whole runs of 256 leaves are kept once computed: a proof in a
+    long ledger then reads few leaves.
+
+    read: (start, end) -> leaf hashes start..end-1, which never change. size: set by the caller as the ledger grows.
+    """
+
+    WIDTH = 256
+
+    def __init__(self, read: Callable[[int, int], list[bytes]], size: int = 0):
+        self._read, self.size = read, size
+        self._roots: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, at):
+        return self._read(at, at + 1)[0]
+
+    def parts(self, start: int, end: int) -> Iterator[tuple[bytes, int]]:
+        """(hash, width) of what leaves start..end-1 consist of: whole tiles where they lie within, else leaves."""
+        while start < end:
+            tile, inside = divmod(start, self.WIDTH)
+            stop = min(end, (tile + 1) * self.WIDTH)
+            if inside or stop - start < self.WIDTH:
+                yield from ((leaf, 1) for leaf in self._read(start, stop))
+            else:
+                if tile not in self._roots:
+                    self._roots[tile] = root(self._read(start, stop))
+                yield self._roots[tile], self.WIDTH
+            start = stop
+
+
 def root(leaves: Sequence[bytes], start: int = 0, end: int | None = None) -> bytes:
     """The Merkle tree hash of leaf hashes start..end-1 taken as a tree of their own."""
+    end = len(leaves) if end is None else end
+    parts = leaves.parts(start, end) if isinstance(leaves, Tiles) else ((leaves[at], 1) for at in range(start, end))
     frontier = Frontier()
-    for index in range(start, len(leaves) if end is None else end):
-        frontier = frontier.append(leaves[index])
+    for part, width in parts:
+        frontier = frontier.append(part, width)
     return frontier.root()
 
 

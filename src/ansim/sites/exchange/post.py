@@ -126,22 +126,38 @@ def take(wire: dict) -> None:
     except Problem as problem:
         claims = _claims(wire)
         known = claims["sender"] if claims["sender"] in directory.sites else "?"
-        _note("envelope.refused", known, problem.code, message=str(problem)[:500], **claims)
+        noted = _note("envelope.refused", known, problem.code, message=str(problem)[:500], **claims)
+        if noted and problem.code == "out-of-time":  # genuine and for us, but its time is over
+            _too_late(wire, claims)
         return
     try:
         with transaction.atomic():
-            Seen.objects.create(sender=found.iss, jti=found.jti, expires=clock.iso(found.exp))
+            now = clock.iso(clock.now())
+            Seen.objects.create(
+                sender=found.iss, jti=found.jti, expires=clock.iso(found.exp), seq=max(0, found.seq), at=now
+            )
             jobs.queue("receive", f"{found.iss}:{found.jti}", {"wire": wire}, lane=f"receive:{found.iss}")
     except IntegrityError:
         _note("envelope.repeated", found.iss, "repeated", sender=found.iss, jti=found.jti, typ=found.typ)
 
 
-def _note(kind: str, about: str, reason: str, **facts: str) -> None:
-    """Onto the ledger, but whoever repeats it a million times adds a few entries, not a million."""
+def _note(kind: str, about: str, reason: str, **facts: str) -> bool:
+    """Onto the ledger; but whoever repeats it a million times adds a few entries only. Whether this one was noted."""
     with transaction.atomic():
         times = next_number(f"{kind}:{about}:{reason}"[:200])
-        if times <= NOTED_EACH or times & (times - 1) == 0:
+        noted = times <= NOTED_EACH or times & (times - 1) == 0
+        if noted:
             ledger.note("exchange", kind, reason=reason, times=times, **facts)
+    return noted
+
+
+def _too_late(wire: dict, claims: dict[str, str]) -> None:
+    """The sender of mail that came after its time should know, unless it did arrive before and was brought again."""
+    from ansim.sites.exchange import missing
+
+    typ = envelope.signed.header(wire["jws"])["typ"].removeprefix(envelope.PREFIX)
+    if not Seen.objects.filter(sender=claims["sender"], jti=claims["jti"]).exists():
+        missing.tell(claims["sender"], reason="out-of-time", about=typ, jti=claims["jti"])
 
 
 def _claims(wire: Any) -> dict[str, str]:

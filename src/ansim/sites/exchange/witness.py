@@ -4,6 +4,8 @@ So a site that rewrites its past is found out by every other one; a tail that no
 cosigned yet is shown as unwitnessed.
 """
 
+from datetime import datetime, timedelta
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import transaction
 from joserfc.jwk import OKPKey
@@ -14,8 +16,11 @@ from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
 from ansim.sites.store import ledger
-from ansim.sites.store.models import Checkpoint, Cosignature, Event, LedgerHead, Witnessed
+from ansim.sites.store.models import Checkpoint, Cosignature, Event, LedgerHead, Record, Witnessed
 from ansim.sites.store.worker import beat
+
+TOLD = "told"  # a record for each site: the last head that was sent to it
+PATIENCE = timedelta(hours=1)  # for an answer, before the then newest head is sent
 
 
 def raw(jwk: dict) -> bytes:
@@ -29,29 +34,58 @@ def _own_key() -> bytes:
     return raw(post.keeper().public()["site"])
 
 
+def _read(start: int, end: int) -> list[bytes]:
+    rows = Event.objects.filter(seq__gte=start, seq__lt=end).order_by("seq").values_list("leaf", flat=True)
+    return [bytes.fromhex(leaf) for leaf in rows]
+
+
+_tiles = tree.Tiles(_read)
+
+
 def tell() -> None:
-    """Sign a new head if the ledger has grown, and tell it to every other site with a proof from what each has seen."""
-    head = LedgerHead.objects.filter(id=1).first()
-    if head is None or Checkpoint.objects.filter(size=head.size).exists() or not trust.document("directory"):
+    """Sign a new head if the ledger has grown, and tell the newest to every site that has not cosigned it, with a proof
+    from what it has. A site that does not answer gets no other head for a while: they would only pile up for it."""
+    if not trust.document("directory"):
         return
-    frontier = tree.Frontier(head.size, tuple(bytes.fromhex(part) for part in head.frontier))
-    note = checkpoint.sign_checkpoint(
-        checkpoint.Checkpoint(site().id, head.size, frontier.root()), _own_key(), post.sign
-    )
-    leaves = [bytes.fromhex(leaf) for leaf in Event.objects.filter(seq__lt=head.size).values_list("leaf", flat=True)]
-    with transaction.atomic():
-        Checkpoint.objects.get_or_create(size=head.size, defaults={"root": frontier.root().hex(), "note": note})
+    newest = _newest()
+    if newest:
         for other in trust.directory().sites:
-            if other != site().id:
-                _tell_one(other, head.size, note, leaves)
+            if other != site().id and (old := _due(other, newest.size)) is not None:
+                _tell_one(other, newest, old)
 
 
-def _tell_one(other: str, size: int, note: str, leaves: list[bytes], old: int | None = None) -> None:
-    if old is None:
-        seen = Cosignature.objects.filter(witness=other).order_by("-size").values_list("size", flat=True).first()
-        old = seen or 0
-    proof = [part.hex() for part in tree.consistency_proof(old, leaves, size)]
-    post.send("ledger.head", {"note": note, "old": old, "proof": proof}, to=other)
+def _newest() -> Checkpoint | None:
+    """The signed head of the ledger as it is now, made if need be."""
+    head = LedgerHead.objects.filter(id=1).first()
+    if head is None or head.size == 0:
+        return None
+    frontier = tree.Frontier(head.size, tuple(bytes.fromhex(part) for part in head.frontier))
+    _tiles.size = max(_tiles.size, head.size)
+    held = Checkpoint.objects.filter(size=head.size).first()
+    if held is None:
+        signing = checkpoint.Checkpoint(site().id, head.size, frontier.root())
+        note = checkpoint.sign_checkpoint(signing, _own_key(), post.sign)
+        defaults = {"root": frontier.root().hex(), "note": note}
+        held, _ = Checkpoint.objects.get_or_create(size=head.size, defaults=defaults)
+    return held
+
+
+def _due(other: str, size: int) -> int | None:
+    """The size from which another site needs a proof of the newest head; None if it has it, or owes an answer."""
+    seen = Cosignature.objects.filter(witness=other).order_by("-size").values_list("size", flat=True).first() or 0
+    told = Record.objects.filter(kind=TOLD, key=other).values_list("data", flat=True).first() or {}
+    if "from" in told:
+        return told["from"] if told["from"] <= size else None  # more than we have: its own ledger says so
+    if seen >= size or (told.get("size", 0) > seen and clock.now() - datetime.fromisoformat(told["at"]) < PATIENCE):
+        return None
+    return seen
+
+
+def _tell_one(other: str, newest: Checkpoint, old: int) -> None:
+    proof = [part.hex() for part in tree.consistency_proof(old, _tiles, newest.size)]  # before any lock is held
+    with transaction.atomic():
+        ledger.record(TOLD, other, {"size": newest.size, "at": clock.iso(clock.now())}, status="told")
+        post.send("ledger.head", {"note": newest.note, "old": old, "proof": proof}, to=other)
 
 
 @beat("witness", lambda: site().witness_seconds)
@@ -86,12 +120,8 @@ def _on_head(message: post.Message) -> None:
 
 @post.receives("ledger.stale")
 def _on_stale(message: post.Message) -> None:
-    newest = Checkpoint.objects.order_by("-size").first()
-    if newest and message.payload["size"] <= newest.size:
-        leaves = [
-            bytes.fromhex(leaf) for leaf in Event.objects.filter(seq__lt=newest.size).values_list("leaf", flat=True)
-        ]
-        _tell_one(message.sender, newest.size, newest.note, leaves, old=message.payload["size"])
+    """The witness goes by another head than the proof started from: the next telling starts there."""
+    ledger.record(TOLD, message.sender, {"from": int(message.payload["size"])}, status="stale")
 
 
 @post.receives("ledger.cosign")

@@ -4,6 +4,7 @@ The hub checks signatures to keep rubbish out; nobody relies on that: receivers 
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from django.views.decorators.http import require_POST
 from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.config import site
-from ansim.sites.exchange import envelope, post, signed, trust
+from ansim.sites.exchange import envelope, missing, post, signed, trust
 from ansim.sites.hub import presence
 from ansim.sites.keeper.keystore import sync_folder
 from ansim.sites.store import ledger
@@ -324,11 +325,14 @@ def blob_size(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def sweep() -> None:
-    """Let go of what nobody can use any more: envelopes long out of time, blobs that nobody fetched for a month."""
+    """Let go of what nobody can use any more: envelopes long out of time, blobs that nobody fetched for a month. Who
+    sent such an envelope is told."""
     before = clock.iso(clock.now() - envelope.LIFETIME - timedelta(days=1))
     gone = Mail.objects.filter(at__lt=before)
     for row in gone.values("sender", "receiver").annotate(count=Count("id")).order_by("sender", "receiver"):
         ledger.note("exchange", "mail.expired", **row)
+        with contextlib.suppress(Problem):  # a sender that has left, or a directory out of date: the entry stands here
+            missing.tell(row["sender"], reason="not-fetched", receiver=row["receiver"], count=row["count"])
     gone.delete()
     for file in site().path("blobs").glob("*/*"):
         if time.time() - file.stat().st_mtime > BLOB_SECONDS:

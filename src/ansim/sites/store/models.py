@@ -114,14 +114,17 @@ class Job(models.Model):
 
 
 class Seen(models.Model):
-    """An envelope already received: (sender, jti) is accepted once."""
+    """An envelope already received: (sender, jti) is accepted once. `seq` is the sender's own number for it."""
 
     sender = models.CharField(max_length=100)
     jti = models.CharField(max_length=64)
     expires = models.CharField(max_length=30)
+    seq = models.BigIntegerField(default=0)  # 0: taken in before numbers were kept
+    at = models.CharField(max_length=30, default="")
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["sender", "jti"], name="one_receipt_an_envelope"),)
+        indexes = (models.Index(fields=["sender", "seq"], name="store_seen_sender_seq_idx"),)
 
 
 class Counter(models.Model):
