@@ -1,5 +1,6 @@
 """The nation's processes: one a site, and the courier of the separated hospital; started, watched, stopped together."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,11 +8,35 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import httpx
 
 from ansim.demo.nation import PLACES, Nation
 from ansim.errors import N_, Problem
+from ansim.sites import fitness
+
+
+def answers(nation: Nation, site: str) -> bool:
+    """Whether this very site of this nation answers."""
+    try:
+        return httpx.get(f"{nation.url(site)}/health/", timeout=2).json()["site"] == site
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
+
+
+def hold(nation: Nation) -> IO[str]:
+    """The nation for one runner at a time, until the runner's process ends, however it ends. Raises Problem."""
+    nation.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return fitness.lock(nation.folder, "runner.lock", seconds=1)
+    except Problem as problem:
+        raise Problem(
+            "runs-already",
+            N_("This nation runs already: {url}."),
+            url=nation.url("hub"),
+            remedy=N_("Open it, or stop it first."),
+        ) from problem
 
 
 class Running:
@@ -25,19 +50,25 @@ class Running:
         """Start every site (or those named) and wait until each answers."""
         wanted = only or [place.id for place in PLACES]
         for site in wanted:
-            self._spawn(site, [sys.executable, "-m", "ansim.cli.main", "serve", str(self.nation.site(site))])
+            self._spawn(site)
         for place in PLACES:
             if place.transport == "folder" and place.id in wanted:
-                hub = self.nation.url("hub")
-                self._spawn(
-                    f"courier-{place.id}",
-                    [sys.executable, "-m", "ansim.cli.main", "courier", str(self.nation.site(place.id)), hub],
-                )
+                self._spawn(f"courier-{place.id}")
         for site in wanted:
             self.wait(site)
             progress(site)
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def revive(self) -> None:
+        """Start again whatever has ended, without waiting for it."""
+        for name in self.dead():
+            self._spawn(name)
+
+    def _spawn(self, name: str) -> None:
+        """Start a site, or a separated site's courier (`courier-<site>`)."""
+        verb, site = ("courier", name.removeprefix("courier-")) if name.startswith("courier-") else ("serve", name)
+        command = [sys.executable, "-m", "ansim.cli.main", verb, str(self.nation.site(site))]
+        if verb == "courier":
+            command.append(self.nation.url("hub"))
         logs = self.nation.folder / "logs"
         logs.mkdir(exist_ok=True)
         environment = {
@@ -77,6 +108,31 @@ class Running:
             self.processes[site].wait()
         else:
             os.kill(int(self._pid_file(site).read_text()), signal.SIGKILL)
+
+    def end_left_over(self, seconds: float = 10) -> list[str]:
+        """Stop what an earlier run left running because it was killed itself; gives their names.
+
+        Whoever calls this holds the nation's lock, so nobody else is looking after them.
+        """
+        left = {file.stem: int(file.read_text() or 0) for file in (self.nation.folder / "logs").glob("*.pid")}
+        left = {name: pid for name, pid in left.items() if name not in self.processes and self.is_ours(name, pid)}
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for name, pid in left.items():
+                with contextlib.suppress(ProcessLookupError):
+                    if self.is_ours(name, pid):
+                        os.kill(pid, number)
+            until = time.monotonic() + seconds
+            while any(self.is_ours(*each) for each in left.items()) and time.monotonic() < until:
+                time.sleep(0.05)
+        return sorted(left)
+
+    def is_ours(self, name: str, pid: int) -> bool:
+        """Whether this process runs a site of this very nation: numbers of processes are used again."""
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return str(self.nation.site(name.removeprefix("courier-"))).encode() in command
 
     def dead(self) -> list[str]:
         return [name for name, process in self.processes.items() if process.poll() is not None]

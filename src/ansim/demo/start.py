@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -18,7 +17,7 @@ from ansim.demo import datasets
 from ansim.demo.journey.client import Person
 from ansim.demo.journey.promises import until
 from ansim.demo.nation import PLACES, Nation
-from ansim.demo.processes import Running
+from ansim.demo.processes import Running, answers, hold
 from ansim.errors import N_, Problem
 
 Tell = Callable[[str], None]
@@ -37,14 +36,7 @@ def nation_of(folder: Path, port: int) -> Nation:
 
 def is_running(nation: Nation) -> bool:
     """Whether every site of this very nation answers."""
-    return all(_answers(nation, place.id) for place in PLACES)
-
-
-def _answers(nation: Nation, site: str) -> bool:
-    try:
-        return httpx.get(f"{nation.url(site)}/health/", timeout=2).json()["site"] == site
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return False
+    return all(answers(nation, place.id) for place in PLACES)
 
 
 def check_ports(nation: Nation) -> None:
@@ -132,17 +124,13 @@ def demo(folder: Path, *, port: int, scale: float, console: Console | None = Non
     """Run the nation until Ctrl-C or SIGTERM; what was made stays and is used again the next time."""
     console = console or Console()
     nation = nation_of(folder, port)
-    if nation.exists() and is_running(nation):
-        raise Problem(
-            "runs-already",
-            N_("This nation runs already: {url}."),
-            url=nation.url("hub"),
-            remedy=N_("Open it, or stop it first."),
-        )
+    held = hold(nation)
     running, stop = Running(nation), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _interrupt(stop))
     try:
+        if left := running.end_left_over():
+            console.print(f"An earlier run was killed and left sites running; they were stopped: {', '.join(left)}.")
         _start(nation, running, scale, console)
         _watch(nation, running, stop, console)
     except KeyboardInterrupt:
@@ -152,6 +140,7 @@ def demo(folder: Path, *, port: int, scale: float, console: Console | None = Non
             signal.signal(number, signal.SIG_IGN)  # once is enough: stopping is under way
         with console.status("The nation stops …"):
             running.stop()
+        held.close()
     console.print(f"Stopped. Everything is kept in [bold]{nation.folder}[/]; run it again to go on.")
 
 

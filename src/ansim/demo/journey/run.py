@@ -15,7 +15,7 @@ from ansim.demo.journey import report as paper
 from ansim.demo.journey.promises import Played
 from ansim.demo.journey.stages import STAGES
 from ansim.demo.journey.world import Journey
-from ansim.demo.processes import Running
+from ansim.demo.processes import Running, hold
 
 
 def command(
@@ -61,19 +61,22 @@ def play(
 
         nation = start.nation_of(folder, port)
         running = running or Running(nation)
-        own = not (nation.exists() and start.is_running(nation))
+        own = not (running.processes or (nation.exists() and start.is_running(nation)))
+        held = hold(nation) if own else None
         journey = Journey(nation, running, tell)
         try:
-            if own:
+            if held:
+                running.end_left_over()
                 start.bring_up(nation, running, scale, tell)
             if stages[0] > 1:
                 journey.load()
             play_stages(journey, stages, lambda played: _line(progress.console, played))
         finally:
             journey.close()
-            if own:
+            if held:
                 tell("the nation stops")
                 running.stop()
+                held.close()
     if report:
         paper.write(report, journey, time.monotonic() - began)
         console.print(f"Report: [bold]{report}[/]")
