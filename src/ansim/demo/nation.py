@@ -44,7 +44,7 @@ def _hospital(letter: str, transport: str = "http") -> Place:
         f"Hospital {letter}",
         {
             f"steward-{low}": ("데이터 관리자", ["steward"]),
-            f"operator-{low}": ("가명처리 담당자", ["operator"]),
+            f"operator-{low}": ("가명처리 담당자", ["operator", "reviewer"]),  # both: never over the own extract
             f"reviewer1-{low}": ("적정성 검토자 1", ["reviewer"]),
             f"reviewer2-{low}": ("적정성 검토자 2", ["reviewer"]),
             f"chair-{low}": ("심의위원장", ["chair"]),

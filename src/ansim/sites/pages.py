@@ -257,6 +257,7 @@ class ProblemMiddleware:
         if not isinstance(error, Problem):
             return None
         status = 503 if isinstance(error, Unfit) else 400
+        request.problem = error  # type: ignore[attr-defined]
         if wants_json(request):
             return JsonResponse({**error.as_data(), "lines": problem_lines(error)}, status=status)
         if request.method == "POST" and request.headers.get("referer"):

@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "ansim.sites.pages.ProblemMiddleware",
+    "ansim.sites.refusals.noted",
     "ansim.sites.once.once",
 ]
 TEMPLATES = [

@@ -8,14 +8,16 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import httpx
 
 from ansim.data.cdm import open_cdm
 from ansim.demo.journey import study
-from ansim.demo.journey.client import Refused
+from ansim.demo.journey.client import Refused, patiently
 from ansim.demo.journey.promises import Overdue, Promise, until
+from ansim.demo.journey.stages.agreeing import FINAL, signed_by_all
 from ansim.demo.journey.stolen_hub import StolenHub, last_entry, refusals
 from ansim.demo.journey.world import Journey
 from ansim.sites.exchange import signed
@@ -41,6 +43,8 @@ def attacks(journey: Journey) -> list[Promise]:
         more_variables,
         one_person_apart,
         flood_feasibility,
+        operator_alone,
+        replay_version_1,
         removed_member,
         withhold_a_removal,
         suspended_centre,
@@ -150,13 +154,14 @@ def use_live_sessions(journey: Journey, hub: StolenHub) -> Promise:
     answers = set()
     for holder in study.HOSPITALS:
         for session in sessions:
-            answer = httpx.post(
+            vote = partial(
+                httpx.post,
                 f"{journey.nation.url(holder)}/board/{journey.facts['request']}/vote/",
                 json={"choice": "approve"},
                 headers={"Accept": "application/json", "Cookie": f"ansim_{holder}={session}; ansim_hub={session}"},
                 timeout=30,
             )
-            answers.add(answer.status_code)
+            answers.add(patiently(vote).status_code)
     return _promise(
         use_live_sessions, sessions and answers <= {401, 403}, f"{len(sessions)} sessions: {sorted(answers)}"
     )
@@ -164,10 +169,11 @@ def use_live_sessions(journey: Journey, hub: StolenHub) -> Promise:
 
 def replay_an_envelope(journey: Journey, hub: StolenHub) -> Promise:
     """A replayed envelope has no second effect"""
-    with hub.tap() as kept:
-        holder = "hospital-a"
-        journey.researcher.do(f"/requests/{journey.facts['request']}/message/", holder=holder, text="Thank you.")
-        wire = until(lambda: next((w for w in kept if "thread" in _typ(w)), {}), PATIENCE, "the message passing")
+    holder = "hospital-a"
+    hub.listen("thanks", study.DESK, holder)
+    journey.researcher.do(f"/requests/{journey.facts['request']}/message/", holder=holder, text="Thank you.")
+    wire = until(lambda: hub.heard("thanks", "thread.message"), PATIENCE, "the message passing")[0]
+    hub.unlisten("thanks")
     steward = journey.at(holder, "steward")
     page = f"/reviews/{journey.facts['request']}/"
     until(lambda: "Thank you." in json.dumps(steward.get(page)), PATIENCE, "the message's arrival")
@@ -177,10 +183,6 @@ def replay_an_envelope(journey: Journey, hub: StolenHub) -> Promise:
     found = _refused(journey, holder, before, lambda e: e["type"] == "envelope.repeated", "a noticed replay")
     twice = json.dumps(steward.get(page)).count("Thank you.")
     return _promise(replay_an_envelope, once == twice, f"{found['type']} {found['jti'][:8]}")
-
-
-def _typ(wire: dict) -> str:
-    return str(signed.header(wire["jws"]).get("typ"))
 
 
 def _asks_extract(journey: Journey, who: str = "researcher", holder: str = "hospital-a", **values: Any) -> dict:
@@ -198,7 +200,7 @@ def _codes(found: dict) -> set[str]:
 def another_area(journey: Journey, hub: StolenHub) -> Promise:
     """A researcher asks under another area of research than agreed: refused"""
     found = _asks_extract(journey, area=study.OTHER_AREA)
-    return _promise(another_area, any("area" in code for code in _codes(found)), sorted(_codes(found)))
+    return _promise(another_area, _codes(found) == {"area-outside"}, sorted(_codes(found)))
 
 
 def more_variables(journey: Journey, hub: StolenHub) -> Promise:
@@ -206,7 +208,7 @@ def more_variables(journey: Journey, hub: StolenHub) -> Promise:
     more = {"name": "anaemia", "kind": "flag", "event": "condition", "concepts": [439777]}
     query = {**study.QUERY, "variables": [*study.QUERY["variables"], more]}
     found = _asks_extract(journey, query=query)
-    return _promise(more_variables, _codes(found), sorted(_codes(found)))
+    return _promise(more_variables, _codes(found) == {"variable-not-agreed"}, sorted(_codes(found)))
 
 
 def _feasibility(journey: Journey, query: dict, holder: str) -> dict:
@@ -267,12 +269,42 @@ def flood_feasibility(journey: Journey, hub: StolenHub) -> Promise:
     return _promise(flood_feasibility, 0 < answered < FLOOD, f"{answered} of {FLOOD} answered")
 
 
+def operator_alone(journey: Journey, hub: StolenHub) -> Promise:
+    """An operator approves the own extract: refused, and the attempt is on the ledger (played in stage 8)"""
+    tried = journey.facts["own-extract"]
+    refused = [each["code"] == "roles-not-apart" and each["noted"] for each in tried.values()]
+    return _promise(operator_alone, set(tried) == set(study.LINKED) and all(refused), tried)
+
+
+def replay_version_1(journey: Journey, hub: StolenHub) -> Promise:
+    """Stolen hub: a member's request under version 1, and version 1 itself, brought after version 2 came into force"""
+    key, holder = journey.facts["agreement"], study.HOLDERS[0]
+    hub.listen("kept", study.DESK, holder, withhold=True)
+    journey.researcher.do(f"/agreements/{key}/extract/", area=study.AREA, holders=[holder])
+    asked = until(lambda: hub.heard("kept", "extract.ask"), PATIENCE, "the request under version 1")[0]
+    hub.unlisten("kept")
+    narrower = study.agreement(journey.facts["request"], journey.today()) | {"supersedes": key}
+    first = journey.legal.get(f"/agreements/{key}/")["agreement"]["terms"]
+    narrower |= {"not_before": first["not_before"], "not_after": study.day_before(first["not_after"])}
+    journey.legal.do("/agreements/new/", **narrower)
+    signed_by_all(journey, key, 2)
+    before = last_entry(journey.nation, holder)
+    hub.inject(asked)
+    found = _refused(journey, holder, before, lambda e: e["type"] == "job.refused", "a refused job")
+    again = hub.inject(hub.heard(FINAL, "agreement.final")[0])
+    hub.unlisten(FINAL)
+    _refused(journey, holder, before, lambda e: e["type"] == "envelope.repeated" and e["jti"] == again, "a replay")
+    version = journey.at(holder, "legal").get(f"/agreements/{key}/")["in_force"]["version"]
+    held = _codes(found) == {"version-superseded", "terms-differ"} and version == 2
+    return _promise(replay_version_1, held, f"{sorted(_codes(found))}; version {version} stays in force")
+
+
 def removed_member(journey: Journey, hub: StolenHub) -> Promise:
     """A member whom the company removed is refused"""
     seq = journey.legal.do("/members/attest/", remove=[LEAVER_ID])["seq"]
     until(lambda: _held(journey, "hospital-a", MEMBERS) >= seq, PATIENCE, "the new member list at the hospital")
     found = _asks_extract(journey, who=LEAVER)
-    return _promise(removed_member, any("member" in code for code in _codes(found)), sorted(_codes(found)))
+    return _promise(removed_member, _codes(found) == {"member-not-attested"}, sorted(_codes(found)))
 
 
 def _held(journey: Journey, site: str, name: str) -> int:
@@ -282,14 +314,23 @@ def _held(journey: Journey, site: str, name: str) -> int:
     return row[0] if row else 0
 
 
+def _everywhere(journey: Journey, name: str, seq: int) -> None:
+    """Wait until all who judge under the agreement go by this notice: what an attack left is over then."""
+    for site in (*study.HOLDERS, study.CENTRE, study.KEY_AGENCY):
+        until(partial(_has, journey, site, name, seq), PATIENCE, f"{name} number {seq} at {site}")
+
+
+def _has(journey: Journey, site: str, name: str, seq: int) -> bool:
+    return _held(journey, site, name) >= seq
+
+
 def withhold_a_removal(journey: Journey, hub: StolenHub) -> Promise:
     """Stolen hub: withholding member lists makes the hospitals refuse, not believe the old one"""
     with hub.withholding(MEMBERS):
         journey.move_clocks(15)
         found = _asks_extract(journey)
-    seq = journey.legal.do("/members/attest/")["seq"]
-    until(lambda: _held(journey, "hospital-a", MEMBERS) >= seq, PATIENCE, "the newest member list at the hospital")
-    return _promise(withhold_a_removal, any("stale" in code for code in _codes(found)), sorted(_codes(found)))
+    _everywhere(journey, MEMBERS, journey.legal.do("/members/attest/")["seq"])
+    return _promise(withhold_a_removal, _codes(found) == {"members-stale"}, sorted(_codes(found)))
 
 
 def suspended_centre(journey: Journey, hub: StolenHub) -> Promise:
@@ -302,15 +343,11 @@ def suspended_centre(journey: Journey, hub: StolenHub) -> Promise:
         found = _asks_extract(journey)
     finally:
         _publish(journey, journey.nation.sign_designations(journey.now(), seq=seq + 1))
-        until(
-            lambda: _held(journey, "hospital-a", "designations") > seq,
-            PATIENCE,
-            "the designation at the hospital again",
-        )
-    held = "designation-suspended" in _codes(found)
-    return _promise(suspended_centre, held, sorted(_codes(found)))
+        _everywhere(journey, "designations", seq + 1)
+    return _promise(suspended_centre, _codes(found) == {"designation-suspended"}, sorted(_codes(found)))
 
 
 def _publish(journey: Journey, notice: dict) -> None:
     """As the ministry does: anybody may carry a signed notice to the hub."""
-    httpx.post(f"{journey.nation.url('hub')}/exchange/notices", json=notice, timeout=30).raise_for_status()
+    address = f"{journey.nation.url('hub')}/exchange/notices"
+    patiently(lambda: httpx.post(address, json=notice, timeout=30)).raise_for_status()

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -19,6 +20,20 @@ class Refused(Exception):
         self.code = str(data.get("code", status))
         self.message = str(data.get("message") or data)
         super().__init__(f"{where}: {status} {self.code}: {self.message}")
+
+
+def patiently(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """Ask again when the connection breaks or the site cannot act just now (503). Raises the last failure."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            answer = ask()
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                return answer
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.3)
 
 
 class Person:
@@ -74,15 +89,8 @@ class Person:
         return self._data("POST", path, self._patiently("POST", path, json=values, headers=headers))
 
     def _patiently(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Again, with the same key, when the connection breaks: an act has one effect however often it arrives."""
-        deadline = time.monotonic() + SECONDS
-        while True:
-            try:
-                return self._http.request(method, path, **options)
-            except httpx.TransportError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.3)
+        """With the same key each time: an act has one effect however often it arrives."""
+        return patiently(lambda: self._http.request(method, path, **options))
 
     def _token(self) -> str:
         return next((value for name, value in self._http.cookies.items() if name.startswith("ansim_csrf")), "")

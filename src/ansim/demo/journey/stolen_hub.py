@@ -6,7 +6,6 @@ and puts envelopes into mailboxes that the hub's own program would have refused.
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -56,28 +55,27 @@ class StolenHub:
         )  # fmt: skip
         return str(claims["jti"])
 
-    @contextmanager
-    def tap(self) -> Iterator[list[dict]]:
-        """Keep a copy of every envelope that passes through meanwhile."""
-        kept: list[dict] = []
-        seen: set[str] = set()
-        stop = threading.Event()
+    def listen(self, name: str, sender: str, receiver: str, *, withhold: bool = False) -> None:
+        """From now on keep a copy of every envelope from one site to another; withhold: it is not delivered.
 
-        def watch() -> None:
-            with closing(sqlite3.connect(self.folder / "site.sqlite3", timeout=30)) as con:
-                while not stop.wait(0.01):
-                    for jti, body in con.execute("SELECT jti, body FROM store_mail"):
-                        if jti not in seen:
-                            seen.add(jti)
-                            kept.append(json.loads(body))
+        It is a trigger in the hub's own database, so nothing slips through and it outlives the hub's process.
+        """
+        forget = "DELETE FROM store_mail WHERE id = NEW.id;" if withhold else ""
+        self.unlisten(name)
+        self.sql(f"CREATE TABLE heard_{name} (body TEXT)")
+        self.sql(
+            f"CREATE TRIGGER hear_{name} AFTER INSERT ON store_mail WHEN NEW.sender = '{sender}'"
+            f" AND NEW.receiver = '{receiver}' BEGIN INSERT INTO heard_{name} VALUES (NEW.body); {forget} END"
+        )
 
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
-            yield kept
-        finally:
-            stop.set()
-            thread.join()
+    def heard(self, name: str, typ: str) -> list[dict]:
+        """The envelopes of a type that were kept since `listen`, oldest first."""
+        kept = [json.loads(body) for (body,) in self.sql(f"SELECT body FROM heard_{name} ORDER BY rowid")]
+        return [wire for wire in kept if signed.header(wire["jws"])["typ"] == envelope.PREFIX + typ]
+
+    def unlisten(self, name: str) -> None:
+        self.sql(f"DROP TRIGGER IF EXISTS hear_{name}")
+        self.sql(f"DROP TABLE IF EXISTS heard_{name}")
 
     # notices
 

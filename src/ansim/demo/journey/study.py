@@ -85,6 +85,10 @@ def period(today: date) -> tuple[str, str]:
     return today.isoformat(), (today + timedelta(days=DAYS)).isoformat()
 
 
+def day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+
+
 def request() -> dict:
     """What the desk sends to every holder."""
     return {

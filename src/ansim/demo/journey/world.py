@@ -70,6 +70,12 @@ class Journey:
     def figure(self, ko: str, en: str, svg: str) -> None:
         self.played[-1].figures.append((ko, en, svg))
 
+    def kept(self, name: str) -> Path:
+        """Where the journey itself, outside of every site, keeps something for a later stage."""
+        folder = self.nation.folder / "journey"
+        folder.mkdir(exist_ok=True)
+        return folder / name
+
     def save(self) -> None:
         """So that a later run can go on from a stage."""
         (self.nation.folder / "journey.json").write_text(json.dumps(self.facts, ensure_ascii=False, indent=1))

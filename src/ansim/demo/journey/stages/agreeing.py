@@ -8,33 +8,25 @@ from functools import partial
 
 from ansim.demo.journey import study
 from ansim.demo.journey.promises import until
+from ansim.demo.journey.stolen_hub import StolenHub
 from ansim.demo.journey.world import Journey, Stage
 from ansim.errors import Problem
 from ansim.governance.papers.check import attached, verify_pdf
 from ansim.governance.terms import parties
 
+FINAL = "final"  # what the hub keeps of the signed agreement on its way to the first holder
 CHANGED_AT = 24  # places in the paper at which one byte is changed
 
 
 def agree(journey: Journey) -> str:
     """The company signs first; the paper goes round; with all signatures each node puts it in force for itself."""
     legal = journey.legal
+    StolenHub(journey.nation).listen(FINAL, study.DESK, study.HOLDERS[0])  # for a later attack: version 1 once more
     key = legal.do("/agreements/new/", **study.agreement(journey.facts["request"], journey.today()))["id"]
     journey.facts["agreement"] = key
-    for holder in study.HOLDERS:
-        journey.tell(f"{holder} signs")
-        signatory = journey.at(holder, "legal")
-        until(partial(_status, signatory, key, "to sign"), 180, f"the paper at {holder}")
-        signatory.do(f"/agreements/{key}/sign/", differences="accepted")
-        until(partial(_status, signatory, key, "signed", "in force"), 60, f"the signature of {holder}")
-    journey.tell("everybody puts it in force")
-    until(
-        lambda: legal.get(f"/agreements/{key}/")["agreement"]["status"] == "in force", 180, "all signatures at the desk"
-    )
+    pages = signed_by_all(journey, key)
     digest = legal.get(f"/agreements/{key}/")["agreement"]["digest"]
-    journey.facts["terms"] = digest
-    for holder in study.HOLDERS:
-        page = until(partial(_in_force, journey, holder, key), 180, f"the agreement in force at {holder}")
+    for holder, page in pages.items():
         same = page["in_force"]["digest"] == digest and page["in_force"]["usable"]
         journey.promise(f"{holder}: it verified all signatures itself, and the agreement is in force there", same)
     room = journey.person("room", study.CENTRE)
@@ -51,13 +43,31 @@ def agree(journey: Journey) -> str:
     return f"X 주식회사 and four holders signed {key}; it is in force at every one of them"
 
 
-def _status(signatory, key: str, *wanted: str) -> bool:
-    return signatory.get(f"/agreements/{key}/")["agreement"]["status"] in wanted
+def signed_by_all(journey: Journey, key: str, version: int = 1) -> dict[str, dict]:
+    """The paper goes round and comes into force; gives each holder's page of it."""
+    legal = journey.legal
+    for holder in study.HOLDERS:
+        journey.tell(f"{holder} signs")
+        signatory = journey.at(holder, "legal")
+        until(partial(_status, signatory, key, version, "to sign"), 180, f"the paper at {holder}")
+        signatory.do(f"/agreements/{key}/sign/", differences="accepted")
+        until(partial(_status, signatory, key, version, "signed", "in force"), 60, f"the signature of {holder}")
+    journey.tell("everybody puts it in force")
+    until(partial(_status, legal, key, version, "in force"), 180, "all signatures at the desk")
+    return {
+        holder: until(partial(_in_force, journey, holder, key, version), 180, f"the agreement in force at {holder}")
+        for holder in study.HOLDERS
+    }
 
 
-def _in_force(journey: Journey, holder: str, key: str) -> dict:
+def _status(signatory, key: str, version: int, *wanted: str) -> bool:
+    paper = signatory.get(f"/agreements/{key}/")["agreement"]
+    return paper["terms"]["version"] == version and paper["status"] in wanted
+
+
+def _in_force(journey: Journey, holder: str, key: str, version: int) -> dict:
     page = journey.at(holder, "legal").get(f"/agreements/{key}/")
-    return page if page["agreement"]["status"] == "in force" else {}
+    return page if _status(journey.at(holder, "legal"), key, version, "in force") else {}
 
 
 def _registered(page: dict, key: str) -> dict:

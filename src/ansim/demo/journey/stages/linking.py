@@ -1,6 +1,7 @@
 """Stage 9: hospital and public-body extracts joined over the key agency, which never sees payload."""
 
 import itertools
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pyarrow.parquet as pq
 
 from ansim.demo.journey import study
 from ansim.demo.journey.promises import code_of, until
+from ansim.demo.journey.stages.preparing import PAIRS
+from ansim.demo.journey.stolen_hub import StolenHub
 from ansim.demo.journey.stored import found_many
 from ansim.demo.journey.world import Journey, Stage
-from ansim.privacy.linkage import match
 from ansim.privacy.linkage.score import score
 from ansim.research.cohort import compile as cohorts
 from ansim.research.cohort.query import parse
+from ansim.sites.exchange import signed
 from ansim.sites.keeper.client import Keeper
 
 SAMPLE = 400  # identities of each holder whose traces are looked for
@@ -67,45 +70,81 @@ def _joined(room, key: str) -> dict:
 
 
 def _scored(journey: Journey, key: str, matched: dict, linked: int) -> None:
-    """Precision and recall, with the truth that no site has.
+    """Precision and recall of the pairs that the key agency really sent, with the truth that no site has.
 
-    Pairs, serials and pseudonyms were deleted with the join, so each holder's key process makes the same keys once
-    more and they are matched as the key agency matched them; that the same number came out is a promise of its own.
+    The centre deletes pairs and serials at the join. The journey stands outside of every site: it kept the sealed pairs
+    on their way through the hub, and has the centre's own key process open them. Whose serial is whose, each holder's
+    key process says. Then the linked table itself is read: it must hold exactly these people, with these values.
     """
+    hub = StolenHub(journey.nation)
+    sent = until(lambda: hub.heard(PAIRS, "link.pairs"), 60, "the pairs on their way")
+    hub.unlisten(PAIRS)
+    pairs = signed.loads(Keeper(journey.folder(study.CENTRE)).decrypt(sent[-1]["payload"]))["pairs"]
+    journey.promise("the pairs were sent once", len(sent) == 1, len(sent))
+    groups = _groups(pairs)
+    same = len(groups) == matched["pairs"] == linked
+    journey.promise("as many people were joined as pairs were sent for", same, (len(groups), matched["pairs"], linked))
+    _joined_as_paired(journey, key, groups)
     truth = pq.read_table(journey.nation.folder / "truth" / "truth.parquet").to_pylist()
     who = {(row["holder"], row["person_id"]): row["true_person"] for row in truth}
     person_of = {
-        holder: {serial: who[(holder, person)] for serial, person in _people(journey, holder, key).items()}
+        holder: {serial: who[(holder, person)] for serial, (_, person) in _people(journey, holder, key).items()}
         for holder in study.LINKED
     }
-    again = match.groups({holder: _match_keys(journey, key, holder) for holder in study.LINKED})
-    same = len(again["groups"]) == matched["pairs"] == linked
-    journey.promise("as many people were joined as the keys tie together", same, (matched["pairs"], linked))
     found, true = set(), set()
     for one, other in itertools.combinations(study.LINKED, 2):
-        pairs = [(group[one], group[other]) for group in again["groups"] if one in group and other in group]
-        found |= {(one, person_of[one][first], other, person_of[other][second]) for first, second in pairs}
-        both = set(person_of[one].values()) & set(person_of[other].values())
-        true |= {(one, person, other, person) for person in both}
+        both = [(group[one], group[other]) for group in groups if one in group and other in group]
+        found |= {(one, person_of[one][first], other, person_of[other][second]) for first, second in both}
+        true |= {(one, each, other, each) for each in set(person_of[one].values()) & set(person_of[other].values())}
     scored = score(found, true)
     journey.facts["linkage"] = scored
     journey.promise("precision of the linkage is at least 0.98", scored["precision"] >= 0.98, scored)
     journey.promise("recall of the linkage is at least 0.90", scored["recall"] >= 0.90, scored)
 
 
-def _people(journey: Journey, holder: str, key: str) -> dict[str, int]:
-    """{serial: person id} of those in a holder's extract, made again by its own key process (only it can)."""
+def _groups(pairs: list[list[str]]) -> list[dict[str, str]]:
+    """[{holder: serial}] of people, from chained pairs [[holder, serial, holder, serial]]."""
+    group_of: dict[tuple[str, str], dict[str, str]] = {}
+    for first, one, second, other in pairs:
+        whole = group_of.get((first, one), {first: one}) | group_of.get((second, other), {second: other})
+        group_of |= dict.fromkeys(whole.items(), whole)
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def _joined_as_paired(journey: Journey, key: str, groups: list[dict[str, str]]) -> None:
+    """The stored linked table, row for row: each person's values at each holder are those of the paired serials."""
+    values, columns = {}, []
+    for holder in study.LINKED:
+        frame = pq.read_table(journey.kept(f"{holder}.parquet"))
+        names = [name for name in frame.column_names if name != "person_id"]
+        rows = {row["person_id"]: tuple(row[name] for name in names) for row in frame.to_pylist()}
+        blank = (None,) * len(names)
+        people = _people(journey, holder, key)
+        values[holder] = {serial: rows.get(pseudonym, blank) for serial, (pseudonym, _) in people.items()} | {"": blank}
+        columns += [f"{name}@{holder}" for name in names]
+    paired = Counter(
+        tuple(itertools.chain.from_iterable(values[holder][group.get(holder, "")] for holder in study.LINKED))
+        for group in groups
+    )
+    frame = journey.folder(study.CENTRE) / "workspaces" / key / "prepared" / "linked" / "frame.parquet"
+    stored = Counter(zip(*(column.to_pylist() for column in pq.read_table(frame, columns=columns)), strict=True))
+    odd = (paired - stored) + (stored - paired)
+    journey.promise("the stored linked table is the join of these pairs, row for row", not odd, odd.total())
+
+
+def _people(journey: Journey, holder: str, key: str) -> dict[str, tuple[str, int]]:
+    """{serial: (pseudonym, person id)} of those in a holder's extract, made by its own key process (only it can)."""
     with duckdb.connect(str(journey.folder(holder) / "cdm.duckdb"), read_only=True) as con:
         ids = cohorts.cohort(con, parse(study.QUERY))["person_id"].to_pylist()
     keeper, kept = Keeper(journey.folder(holder)), set(journey.facts["pseudonyms"][holder])
     serials, pseudonyms = (keeper.call(verb, project=key, ids=ids) for verb in ("serials", "pseudonyms"))
     rows = zip(serials, pseudonyms, ids, strict=True)
-    return {serial: person for serial, pseudonym, person in rows if pseudonym in kept}
+    return {serial: (pseudonym, person) for serial, pseudonym, person in rows if pseudonym in kept}
 
 
 def _match_keys(journey: Journey, key: str, holder: str) -> list[dict]:
     """The match keys of everybody in a holder's extract, made again by its key process: [{serial, keys}]."""
-    serials = {person: serial for serial, person in _people(journey, holder, key).items()}
+    serials = {person: serial for serial, (_, person) in _people(journey, holder, key).items()}
     with duckdb.connect(str(journey.folder(holder) / "identity.duckdb"), read_only=True) as con:
         rows = con.execute("SELECT person_id, name, birth_date::VARCHAR, sex, phone FROM identity").fetchall()
     names = ("name", "birth_date", "sex", "phone")

@@ -9,10 +9,13 @@ import pyarrow.parquet as pq
 
 from ansim.demo.journey import drawing, study
 from ansim.demo.journey.promises import code_of, until
+from ansim.demo.journey.stolen_hub import StolenHub, last_entry, refusals
 from ansim.demo.journey.world import Journey, Stage
 from ansim.research.cohort import compile as cohorts
 from ansim.research.cohort.query import parse
+from ansim.sites.centre import joining
 
+PAIRS = "pairs"  # what the hub carries from the key agency to the centre
 DONE = ("leaving", "sent")
 DIRECT = {"person_source_value", "birth_datetime", "provider_id", "location_id"}
 
@@ -20,6 +23,7 @@ DIRECT = {"person_source_value", "birth_datetime", "provider_id", "location_id"}
 def prepare(journey: Journey) -> str:
     """The member asks with a signed job; operators make the extracts; reviewers sign their decisions."""
     agreement = journey.facts["agreement"]
+    StolenHub(journey.nation).listen(PAIRS, study.KEY_AGENCY, study.CENTRE)  # sealed; the next stage scores them
     job = journey.researcher.do(f"/agreements/{agreement}/extract/", area=study.AREA, holders=list(study.LINKED))["id"]
     journey.facts["extract-job"] = job
     people = {}
@@ -69,8 +73,16 @@ def _judged(journey: Journey, holder: str, key: str, made: dict) -> None:
     """Nobody judges the own extract; as many decide as the tier asks; each names plan and data version."""
     _scope(journey, holder, key, made)
     operator = journey.at(holder, "operator")
+    entry = last_entry(journey.nation, holder)
     code = code_of(lambda: operator.do(f"/extracts/{key}/approve/", decision="adequate", reason="own work"))
-    journey.promise(f"{holder}: the operator cannot approve the own extract", code, code)
+    noted = [each for each in refusals(journey.nation, holder, entry) if each.get("reason") == "roles-not-apart"]
+    facts = {"code": code, "noted": [each["by"] for each in noted]}
+    journey.facts.setdefault("own-extract", {})[holder] = facts
+    journey.promise(
+        f"{holder}: the operator cannot approve the own extract, and the attempt is on the ledger",
+        facts == {"code": "roles-not-apart", "noted": [operator.name]},
+        facts,
+    )
     needed = made["review"]["reviewers_needed"]
     tier = journey.facts["tiers"][holder]
     journey.promise(
@@ -135,6 +147,8 @@ def _rows(journey: Journey, holder: str, folder: Path) -> None:
     sound = all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
     journey.promise(f"{holder}: every person is a pseudonym", tokens and sound, len(tokens))
     journey.facts.setdefault("pseudonyms", {})[holder] = tokens
+    # The holder deletes the files once they are sent; the next stage compares what becomes of these values.
+    pq.write_table(joining.own_frame(folder, study.QUERY), journey.kept(f"{holder}.parquet"))
 
 
 def _own_birthdays(folder: Path) -> int:

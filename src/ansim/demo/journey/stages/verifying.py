@@ -46,14 +46,15 @@ def verify(journey: Journey) -> str:
         copies = Path(temporary)
         _copy_all(journey, copies)
         for site in SITES:
+            witnessed = verify_ledgers([copies / site], directory).sites[0].witnessed
             for name, tamper in TAMPERED.items():
                 journey.tell(f"{site}: {name}")
-                report = _with(copies, site, tamper, directory)
+                report = _with(copies / site, tamper, witnessed, directory)
                 journey.promise(
                     f"{site}: {name} is found", report.findings, [each.code for each in report.findings][:4]
                 )
                 caught += bool(report.findings)
-            report = _with(copies, site, _tail, directory)
+            report = _with(copies / site, _tail, witnessed, directory)
             late = report.unwitnessed_since and report.unwitnessed_since["seq"] <= report.entries - 1
             journey.promise(
                 f"{site}: a later tail shows as unwitnessed", late and not report.findings, report.unwitnessed_since
@@ -78,21 +79,20 @@ def _copy_all(journey: Journey, target: Path) -> None:
         copy.close()
 
 
-def _with(copies: Path, site: str, tamper: Callable[[sqlite3.Connection, int], None], directory: Path) -> SiteReport:
+def _with(copy: Path, tamper: Callable[[sqlite3.Connection, int], None], witnessed: int, directory: Path) -> SiteReport:
     """The report about a site after its copy was tampered with; the copy is put right again."""
-    file = copies / site / "site.sqlite3"
+    file = copy / "site.sqlite3"
     kept = file.read_bytes()
-    whole = verify_ledgers([copies / site], directory).sites[0]
     con = sqlite3.connect(file)
     try:
-        tamper(con, whole.witnessed)
+        tamper(con, witnessed)
         con.commit()
     finally:
         con.close()
     try:
-        return verify_ledgers([copies / site], directory).sites[0]
+        return verify_ledgers([copy], directory).sites[0]
     finally:
-        for extra in (copies / site).glob("site.sqlite3-*"):
+        for extra in copy.glob("site.sqlite3-*"):
             extra.unlink()
         file.write_bytes(kept)
 
