@@ -22,6 +22,27 @@ holds.
 """
 
 
+MORE = """
+These are played elsewhere, each with its control in the same test:
+
+| attack | defence | where |
+|---|---|---|
+"""
+DISCLOSURE, MAIL = "tests/attacks/test_disclosure_attacks.py", "tests/integration/exchange_life.py"
+ELSEWHERE = [
+    ("two released tables that differ by one person", "comparison with all that was released", DISCLOSURE,
+     "test_differencing_tables_by_one_person"),
+    ("a replayed envelope", "each envelope is taken once", MAIL, "replayed"),
+    ("stolen hub withholds a message", "a hole in the sender's numbers is noticed", MAIL, "holes"),
+]  # fmt: skip
+
+
+def more(what: str, defence: str, file: str, name: str) -> str:
+    if f"def {name}(" not in (ROOT / file).read_text(encoding="utf-8"):
+        raise SystemExit(f"{file} has no {name}")
+    return f"| {what} | {defence} | `{file}`: `{name}` |\n"
+
+
 def row(attack) -> str:
     on = "succeeds" if attack.attempt() else "fails"
     with attack.without():
@@ -53,5 +74,6 @@ def guesses(strategy: Strategy) -> str:
 
 
 if __name__ == "__main__":
-    text = HEAD + "".join(map(row, ATTACKS)) + FEASIBILITY + "".join(map(guesses, STRATEGIES))
+    text = HEAD + "".join(map(row, ATTACKS)) + MORE + "".join(more(*each) for each in ELSEWHERE)
+    text += FEASIBILITY + "".join(map(guesses, STRATEGIES))
     (ROOT / "docs" / "attacks.md").write_text(text, encoding="utf-8")

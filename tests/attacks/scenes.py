@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ansim.documents import digest
-from ansim.errors import Problem
 from ansim.governance import grant
 from ansim.sites.exchange import notices, signed
 from ansim.sites.keeper.keystore import new_key, public, signing_key
@@ -89,11 +87,6 @@ def member_list(
     }
 
 
-def outside(asked: dict, agreed: dict) -> list[Problem]:
-    extra = [each["name"] for each in asked["variables"] if each not in agreed["variables"]]
-    return [Problem("variable-outside", "Not agreed: {extra}.", extra=", ".join(extra))] if extra else []
-
-
 @dataclass(frozen=True)
 class Scene:
     """Everything in order: a job that this holder grants."""
@@ -119,42 +112,5 @@ def scene(**terms: Any) -> Scene:
         {"id": "bob", "name": "Bob", "role": "analyst", "key": world.key("E")},
     ]
     agreed = world.terms(members=members, **terms)
-    body = {"not_before": "2026-01-01", "not_after": "2028-12-31", "suspended": False}
-    designations = {
-        "seq": 5,
-        "issued": (NOW - timedelta(days=1)).isoformat(),
-        "expires": (NOW + timedelta(days=900)).isoformat(),
-        "designations": [
-            {"id": "centre", "roles": ["centre", "linker"], **body},
-            {"id": "keyagency", "roles": ["keyagency"], **body},
-        ],
-    }
-    facts = grant.Facts(
-        holder="hospital-a",
-        agreement=world.signed(agreed),
-        board=world.approved(),
-        signer=public(ANN),
-        members=member_list(),
-        members_seq=3,
-        designations=designations,
-        designations_seq=5,
-        persons=500,
-        last_entry=(NOW - timedelta(minutes=1)).isoformat(),
-        reference=NOW.isoformat(),
-        outside=outside,
-    )
-    job = {
-        "ansim": "job/1",
-        "agreement": "agr-1",
-        "version": 1,
-        "terms": digest(agreed),
-        "area": "sinusitis",
-        "mode": "extract",
-        "method": "extract",
-        "query": agreed["query"],
-        "spec": {},
-        "member": "ann",
-        "at": (NOW - timedelta(minutes=2)).isoformat(),
-        "nonce": "0123456789abcdef",
-    }
-    return Scene(facts, job)
+    signed_by = {"members": member_list(), "signer": public(ANN)}
+    return Scene(*world.in_order(agreed, **signed_by, lasts=timedelta(days=900), designated_until="2028-12-31"))

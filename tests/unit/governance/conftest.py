@@ -1,7 +1,7 @@
 """A small world for the governance tests: terms, a signed agreement, an approved board case."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +11,7 @@ from ansim.errors import Problem
 from ansim.governance import agreement as ag
 from ansim.governance import board as bd
 from ansim.governance.core import act
+from ansim.governance.grant import Facts
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 LETTER = "a" * 64
@@ -108,6 +109,54 @@ def approved():
     )
 
 
+def outside(asked, agreed):
+    extra = [each["name"] for each in asked["variables"] if each not in agreed["variables"]]
+    return [Problem("variable-outside", "Not agreed: {extra}.", extra=", ".join(extra))] if extra else []
+
+
+def in_order(agreed, *, members, signer, lasts=timedelta(days=6), designated_until="2027-12-31"):
+    """(facts, job): everything in order for ann's job under these terms at hospital-a."""
+    body = {"not_before": "2026-01-01", "not_after": designated_until, "suspended": False}
+    designations = {
+        "seq": 5,
+        "issued": (NOW - timedelta(days=1)).isoformat(),
+        "expires": (NOW + lasts).isoformat(),
+        "designations": [
+            {"id": "centre", "roles": ["centre", "linker"], **body},
+            {"id": "keyagency", "roles": ["keyagency"], **body},
+        ],
+    }
+    facts = Facts(
+        holder="hospital-a",
+        agreement=signed(agreed),
+        board=approved(),
+        signer=signer,
+        members=members,
+        members_seq=3,
+        designations=designations,
+        designations_seq=5,
+        persons=500,
+        last_entry=(NOW - timedelta(minutes=1)).isoformat(),
+        reference=NOW.isoformat(),
+        outside=outside,
+    )
+    job = {
+        "ansim": "job/1",
+        "agreement": agreed["id"],
+        "version": 1,
+        "terms": digest(agreed),
+        "area": "sinusitis",
+        "mode": "extract",
+        "method": "extract",
+        "query": agreed["query"],
+        "spec": {},
+        "member": "ann",
+        "at": (NOW - timedelta(minutes=2)).isoformat(),
+        "nonce": "0123456789abcdef",
+    }
+    return facts, job
+
+
 @pytest.fixture(scope="session")
 def world():
     return SimpleNamespace(
@@ -120,4 +169,5 @@ def world():
         sign=sign,
         signed=signed,
         approved=approved,
+        in_order=in_order,
     )

@@ -7,22 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansim.documents import digest
 from ansim.errors import Problem
 from ansim.governance import agreement as ag
 from ansim.governance import board as bd
 from ansim.governance.grant import CHECKS, Facts, decide_grant
 
 
-def outside(asked, agreed):
-    extra = [entry for entry in asked["variables"] if entry not in agreed["variables"]]
-    return [Problem("variable-outside", "Not agreed: {extra}.", extra=extra)] if extra else []
-
-
 @pytest.fixture(scope="module")
 def scene(world):
     """(facts, request, now) with every fact in order; all frozen or never changed in place."""
-    terms, now = world.terms(), world.NOW
+    now = world.NOW
     members = {
         "org": "company",
         "seq": 3,
@@ -30,45 +24,7 @@ def scene(world):
         "expires": (now + timedelta(days=6)).isoformat(),
         "members": [{"id": "ann", "key": world.key("A")}],
     }
-    body = {"not_before": "2026-01-01", "not_after": "2027-12-31", "suspended": False}
-    designations = {
-        "seq": 5,
-        "issued": (now - timedelta(days=1)).isoformat(),
-        "expires": (now + timedelta(days=6)).isoformat(),
-        "designations": [
-            {"id": "centre", "roles": ["centre", "linker"], **body},
-            {"id": "keyagency", "roles": ["keyagency"], **body},
-        ],
-    }
-    facts = Facts(
-        holder="hospital-a",
-        agreement=world.signed(terms),
-        board=world.approved(),
-        signer=world.key("A"),
-        members=members,
-        members_seq=3,
-        designations=designations,
-        designations_seq=5,
-        persons=500,
-        last_entry=(now - timedelta(minutes=1)).isoformat(),
-        reference=now.isoformat(),
-        outside=outside,
-    )
-    request = {
-        "ansim": "job/1",
-        "agreement": "agr-1",
-        "version": 1,
-        "terms": digest(terms),
-        "area": "sinusitis",
-        "mode": "extract",
-        "method": "table",
-        "query": terms["query"],
-        "spec": {},
-        "member": "ann",
-        "at": (now - timedelta(minutes=2)).isoformat(),
-        "nonce": "0123456789abcdef",
-    }
-    return facts, request, now
+    return *world.in_order(world.terms(), members=members, signer=world.key("A")), now
 
 
 def job(**changes):
