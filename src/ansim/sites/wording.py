@@ -61,6 +61,34 @@ TIERS: dict[str, Tag] = {
     "high": Tag(_("High"), "danger"),
     "ask": Tag(_("Facts are missing"), "warning"),
 }
+TIER_REASONS = {
+    "own": _("The institution itself uses the data: begins low"),
+    "third-party-controlled": _("Others use them in a controlled space: begins medium"),
+    "third-party-elsewhere": _("Others use them elsewhere: begins high"),
+    "sensitive": _("Sensitive information: raised one step"),
+    "peculiar": _("Unique identifying information: raised one step"),
+    "unstructured": _("Unstructured data: raised one step"),
+    "repeat": _("Repeated case with the same conditions: lowered one step"),
+    "designated_body": _("In the care of a designated body: lowered one step"),
+}
+SPECIAL = {
+    "mental-illness": _("Mental illness"),
+    "aids": _("HIV and AIDS"),
+    "sexually-transmitted": _("Sexually transmitted diseases"),
+    "rare-disease": _("Rare diseases"),
+    "abuse-abortion": _("Abuse and abortion"),
+}
+CERTAINTY: dict[str, Tag] = {  # governance.rules.TAGS
+    "V": Tag(_("Text read"), "success"),
+    "S": Tag(_("From secondary sources"), "info"),
+    "R": Tag(_("To be checked"), "warning"),
+}
+IRB: dict[str, Tag] = {
+    "approved": Tag(_("Approved"), "success"),
+    "exempt": Tag(_("Exempt"), "success"),
+    "rejected": Tag(_("Not approved"), "danger"),
+    "suspended": Tag(_("Suspended"), "danger"),
+}
 MODES = {
     "federated": _("Federated: questions travel"),
     "centre": _("In the centre"),
@@ -76,6 +104,73 @@ ANSWERED: dict[str, Tag] = {
     "asked": Tag(_("Asked"), "info"),
     "refused": Tag(_("Refused"), "danger"),
     "answered": Tag(_("Answered"), "success"),
+}
+EXTRACT: dict[str, Tag] = {
+    "waiting": Tag(_("Waiting for the operator"), "info"),
+    "blocked": Tag(_("Special category, blocked"), "danger"),
+    "running": Tag(_("Being made"), "info"),
+    "failed": Tag(_("Could not be made"), "danger"),
+    "in review": Tag(_("Under adequacy review"), "info"),
+    "not adequate": Tag(_("Not adequate"), "warning"),
+    "leaving": Tag(_("Being sent"), "info"),
+    "stopped": Tag(_("Stopped before it left"), "danger"),
+    "sent": Tag(_("Sent to the centre"), "success"),
+}
+EXTRACT_NEXT = {
+    "waiting": _("Pseudonymisation operator"),
+    "failed": _("Pseudonymisation operator"),
+    "not adequate": _("Pseudonymisation operator"),
+    "stopped": _("Data steward"),
+    "blocked": _("Privacy officer"),
+    "in review": _("Adequacy reviewer"),
+}
+LINKAGE: dict[str, Tag] = {
+    "waiting": Tag(_("Waiting for keys"), "info"),
+    "matching": Tag(_("Matching"), "info"),
+    "sent": Tag(_("Pairs sent, keys deleted"), "success"),
+    "refused": Tag(_("Refused, keys deleted"), "danger"),
+    "over": Tag(_("Agreement over, keys deleted"), "neutral"),
+}
+KEY_KINDS = {
+    "name-birth-sex-phone": _("Name, birth date, sex and phone"),
+    "birth-sex-phone": _("Birth date, sex and phone"),
+    "name-birth-phone": _("Name, birth date and phone"),
+    "name-sex-phone": _("Name, sex and phone"),
+    "name-birth-sex": _("Name, birth date and sex"),
+}
+WORKSPACE: dict[str, Tag] = {
+    "waiting": Tag(_("Waiting for data"), "info"),
+    "federated": Tag(_("Federated analyses only"), "success"),
+    "held": Tag(_("Held for the export review"), "warning"),
+    "open": Tag(_("Open"), "success"),
+    "refused": Tag(_("Refused in the export review"), "danger"),
+    "closed": Tag(_("Closed and destroyed"), "neutral"),
+}
+RUN: dict[str, Tag] = {
+    "queued": Tag(_("Waiting to run"), "info"),
+    "done": Tag(_("Done"), "success"),
+    "failed": Tag(_("Failed"), "danger"),
+    "timeout": Tag(_("Stopped at the time limit"), "danger"),
+    "cancelled": Tag(_("Stopped"), "warning"),
+    "refused": Tag(_("Refused"), "danger"),
+}
+OUTPUT: dict[str, Tag] = {
+    "submitted": Tag(_("Being checked by the machine"), "info"),
+    "checking": Tag(_("Waiting for the checkers"), "warning"),
+    "disputed": Tag(_("Checkers differ"), "warning"),
+    "agreed": Tag(_("Both checkers agree"), "info"),
+    "exportable": Tag(_("Being released"), "info"),
+    "released": Tag(_("Released"), "success"),
+    "refused": Tag(_("Refused"), "danger"),
+    "withdrawn": Tag(_("Withdrawn"), "neutral"),
+}
+FEDERATED: dict[str, Tag] = {
+    "running": Tag(_("Running"), "info"),
+    "finishing": Tag(_("Result is being made"), "info"),
+    "checking": Tag(_("In the output check"), "warning"),
+    "released": Tag(_("Released"), "success"),
+    "refused": Tag(_("Refused"), "danger"),
+    "failed": Tag(_("Ended without a result"), "danger"),
 }
 CHOICES = {
     "approve": _("Approve"),
@@ -93,6 +188,11 @@ def called(site_id: str) -> Any:
     """A site's name from the directory, its id if it is not there."""
     known = trust.directory().sites.get(site_id)
     return known["name"] if known else site_id
+
+
+def named(site_id: str) -> str:
+    """The same in the reader's language, for a place inside a text."""
+    return phrase(called(site_id))
 
 
 def area_names(codes: list[str]) -> str:

@@ -1,6 +1,7 @@
 """The public register: agreements, releases and closures, as the sites that made them report."""
 
 import re
+from typing import Any
 
 from ansim.errors import N_, Problem
 from ansim.sites import clock
@@ -10,6 +11,7 @@ from ansim.sites.store.models import Record
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 AGREED = {"version", "title", "areas", "user", "holders", "digest"}  # what every party must say alike
+OWN = {"words", "said_by", "differs", "first"}  # of the hub's own making
 KINDS = ("agreement", "release", "closed")
 
 
@@ -23,16 +25,15 @@ def _on_note(message: post.Message) -> None:
         raise Problem("not-yours", N_("Entries come from hospitals, public bodies and centres."))
     if not isinstance(given.get("id"), str) or not ID.fullmatch(given["id"]):
         raise Problem("bad-note", N_("The register does not know this kind of entry."))
-    facts = {name: value for name, value in given.items() if name not in {"said_by", "differs", "first"}}
+    facts = {name: value for name, value in given.items() if name not in OWN}
     key = f"{given['kind']}:{given['id']}"
     found = Record.objects.select_for_update().filter(kind="register", key=key).first()
-    held = found.data if found else {"at": clock.iso(clock.now()), "first": message.sender, "said_by": []}
-    said_by = sorted({*held["said_by"], message.sender})
+    held: dict[str, Any] = found.data if found else {"at": clock.iso(clock.now()), "first": message.sender}
+    word = {name: value for name, value in facts.items() if name in AGREED}
+    words = {**held.get("words", {}), message.sender: word}
     if message.sender == held["first"]:  # its own word it may correct; nobody else's
-        data = {**held, **facts, "said_by": said_by}
-    else:
-        same = all(held.get(name) == value for name, value in facts.items() if name in AGREED)
-        differs = {*held.get("differs", []), *([] if same else [message.sender])}
-        data = {**held, "said_by": said_by, "differs": sorted(differs)}
+        held |= facts
+    differs = sorted(each for each in words if words[each] != words.get(held["first"]))
+    data = {**held, "words": words, "said_by": sorted(words), "differs": differs}
     ledger.note(f"register:{key}", "register.entered", actor=message.sender, entry=given["kind"])
     ledger.record("register", key, data, status=given["kind"])

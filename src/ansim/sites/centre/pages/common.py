@@ -9,46 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from ansim.governance.core import civil_day
 from ansim.sites import clock, people
 from ansim.sites.centre import agreements, workspaces
-from ansim.sites.exchange import trust
-from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Link, Tag
+from ansim.sites.wording import WORKSPACE
 
 STAFF = ("room", "checker", "exporter", "auditor")
-SPACES = {
-    "waiting": Tag(_("Waiting for data"), "info"),
-    "federated": Tag(_("Federated analyses only"), "success"),
-    "held": Tag(_("Held for the export review"), "warning"),
-    "open": Tag(_("Open"), "success"),
-    "refused": Tag(_("Refused in the export review"), "danger"),
-    "closed": Tag(_("Closed and destroyed"), "neutral"),
-}
 OVER = Tag(_("Period over"), "danger")
-RUNS = {
-    "queued": Tag(_("Waiting to run"), "info"),
-    "done": Tag(_("Done"), "success"),
-    "failed": Tag(_("Failed"), "danger"),
-    "timeout": Tag(_("Stopped at the time limit"), "danger"),
-    "cancelled": Tag(_("Stopped"), "warning"),
-    "refused": Tag(_("Refused"), "danger"),
-}
-OUTPUTS = {
-    "submitted": Tag(_("Being checked by the machine"), "info"),
-    "checking": Tag(_("Waiting for the checkers"), "warning"),
-    "disputed": Tag(_("Checkers differ"), "warning"),
-    "agreed": Tag(_("Both checkers agree"), "info"),
-    "exportable": Tag(_("Being released"), "info"),
-    "released": Tag(_("Released"), "success"),
-    "refused": Tag(_("Refused"), "danger"),
-    "withdrawn": Tag(_("Withdrawn"), "neutral"),
-}
-FEDERATED = {
-    "running": Tag(_("Running"), "info"),
-    "finishing": Tag(_("Result is being made"), "info"),
-    "checking": Tag(_("In the output check"), "warning"),
-    "released": Tag(_("Released"), "success"),
-    "refused": Tag(_("Refused"), "danger"),
-    "failed": Tag(_("Ended without a result"), "danger"),
-}
 
 
 def is_staff(request: HttpRequest) -> bool:
@@ -79,12 +44,7 @@ def over(space: dict) -> bool:
 
 
 def state_of(space: dict) -> Tag:
-    return OVER if space["status"] != "closed" and over(space) else SPACES[space["status"]]
-
-
-def site_name(site_id: str) -> str:
-    found = trust.directory().sites.get(site_id)
-    return phrase(found["name"]) if found else site_id
+    return OVER if space["status"] != "closed" and over(space) else WORKSPACE[space["status"]]
 
 
 def when(text: str) -> datetime | None:

@@ -12,6 +12,7 @@ from ansim.sites.pages import Empty, Notice, Page, Section, page
 from ansim.sites.web import charts
 from ansim.sites.web.figures import figure
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
+from ansim.sites.wording import FEDERATED, named
 
 READERS = ("researcher", "checker", "room", "exporter", "auditor")
 NAVIGATION = [(30, _("Federated analyses"), "/federated/", set(READERS), None)]
@@ -29,7 +30,7 @@ def listing(request: HttpRequest) -> Page:
     rows = [
         [
             Link(federated.title_of(data), f"/federated/{data['id']}/"),
-            common.FEDERATED[federated.status_of(data)],
+            FEDERATED[federated.status_of(data)],
             data["round"],
             common.when(data["started"]),
         ]
@@ -62,7 +63,7 @@ def detail(request: HttpRequest, run: str) -> Page:
     table = Table(
         _("Holders"),
         [Column(_("Hospital or public body")), Column(_("This round"))],
-        [[common.site_name(holder), ANSWERS[answer]] for holder, answer in answers.items()],
+        [[named(holder), ANSWERS[answer]] for holder, answer in answers.items()],
     )
     facts = [
         Fact(_("Method"), data["method"]),
@@ -105,7 +106,7 @@ def _answer(status: str) -> Answer:
     who = {"running": _("The hospitals"), "checking": _("Output checkers"), "finishing": _("This centre")}.get(
         status, ""
     )
-    return Answer(common.FEDERATED[status], who=who)
+    return Answer(FEDERATED[status], who=who)
 
 
 def _drawn(result: dict) -> object:

@@ -18,6 +18,7 @@ from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Suppressed, Table, Tag
+from ansim.sites.wording import OUTPUT
 
 READERS = ("researcher", "checker", "exporter", "room", "auditor")
 LEVELS = {
@@ -77,7 +78,7 @@ def listing(request: HttpRequest) -> Page:
     rows = [
         [
             Link(each.data["purpose"][:80], f"/outputs/{each.key}/"),
-            common.OUTPUTS[each.status],
+            OUTPUT[each.status],
             each.data["author"],
             len(each.data["files"]),
         ]
@@ -276,7 +277,7 @@ def _answer(name: str, state: Any, roles: set[str], held: dict) -> Answer:
     if "researcher" in roles and state.status == "refused" and safe:
         actions.append(Action(_("Ask for the safe version"), f"/outputs/{name}/safe/", method="post"))
     return Answer(
-        common.OUTPUTS[state.status],
+        OUTPUT[state.status],
         who=who,
         text=_("Some files cannot leave as they are.") if state.status == "refused" else "",
         actions=actions,

@@ -16,6 +16,7 @@ from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text
 from ansim.sites.store import ledger
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Table, Tag
+from ansim.sites.wording import RUN
 
 EXAMPLE = """import pandas as pd
 
@@ -64,7 +65,7 @@ def listing(request: HttpRequest, key: str) -> Page:
     rows = [
         [
             Link(run["title"] or run["id"], f"/workspaces/{key}/runs/{run['id']}/"),
-            common.RUNS[run["status"]],
+            RUN[run["status"]],
             run["by"],
             common.when(run["asked"]),
         ]
@@ -152,7 +153,7 @@ def detail(request: HttpRequest, key: str, name: str) -> Page:
         run["title"] or name,
         sections,
         data,
-        answer=Answer(common.RUNS[run["status"]], actions=again),
+        answer=Answer(RUN[run["status"]], actions=again),
         over=_("Script"),
         trail=common.trail(space),
     )

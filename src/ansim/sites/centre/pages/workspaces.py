@@ -18,6 +18,7 @@ from ansim.sites.web import charts
 from ansim.sites.web.figures import figure
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Figure, Link, Table, Tag
+from ansim.sites.wording import FEDERATED, OUTPUT, RUN, named
 
 EVERYBODY = ("researcher", *common.STAFF)
 
@@ -129,9 +130,9 @@ def _answer(space: dict, terms: dict, roles: set[str]) -> Answer:
         )
     if status == "waiting":
         missing = [holder for holder in workspaces.expected(terms) if holder not in space["extracts"]]
-        who = [common.site_name(holder) for holder in missing]
+        who = [named(holder) for holder in missing]
         if not missing and terms["linkage"] and not space["pairs"]:
-            who = [common.site_name(terms["linkage"]["key_agency"])]
+            who = [named(terms["linkage"]["key_agency"])]
         return Answer(common.state_of(space), who=", ".join(who), by=last)
     if status == "held":
         return Answer(common.state_of(space), who=_("Export reviewer"), by=last)
@@ -148,10 +149,8 @@ def _answer(space: dict, terms: dict, roles: set[str]) -> Answer:
 
 def _facts(space: dict, terms: dict) -> list[Fact]:
     return [
-        Fact(_("Research organisation"), common.site_name(terms["user"]["id"])),
-        Fact(
-            _("Hospitals and public bodies"), ", ".join(common.site_name(holder["id"]) for holder in terms["holders"])
-        ),
+        Fact(_("Research organisation"), named(terms["user"]["id"])),
+        Fact(_("Hospitals and public bodies"), ", ".join(named(holder["id"]) for holder in terms["holders"])),
         Fact(_("Researchers"), ", ".join(member["name"] for member in terms["members"])),
         Fact(_("Period"), f"{terms['not_before']} – {terms['not_after']}"),
         Fact(
@@ -178,7 +177,7 @@ def _extracts(space: dict) -> list[Any]:
     }
     rows = [
         [
-            common.site_name(holder),
+            named(holder),
             words[entry["status"]],
             entry.get("people"),
             entry.get("k"),
@@ -210,7 +209,7 @@ def _linkage(space: dict) -> list[Any]:
     parts: list[Any] = []
     rates = [
         [
-            common.site_name(holder),
+            named(holder),
             space["extracts"][holder]["people"],
             linkage["people"],
             f"{linkage['rates'][holder] / 10} %",
@@ -289,7 +288,7 @@ def _work(key: str, space: dict) -> list[Section]:
         rows = [
             [
                 Link(run["title"] or run["id"], f"/workspaces/{key}/runs/{run['id']}/"),
-                common.RUNS[run["status"]],
+                RUN[run["status"]],
                 run["by"],
                 common.when(run["asked"]),
             ]
@@ -309,7 +308,7 @@ def _work(key: str, space: dict) -> list[Section]:
         rows = [
             [
                 Link(found.data["purpose"][:80], f"/outputs/{found.key}/"),
-                common.OUTPUTS[found.status],
+                OUTPUT[found.status],
                 len(found.data["files"]),
             ]
             for found in asked
@@ -324,7 +323,7 @@ def _work(key: str, space: dict) -> list[Section]:
         rows = [
             [
                 Link(federated.title_of(run), f"/federated/{run['id']}/"),
-                common.FEDERATED[federated.status_of(run)],
+                FEDERATED[federated.status_of(run)],
                 run["round"],
             ]
             for run in shared

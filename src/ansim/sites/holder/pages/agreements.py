@@ -21,10 +21,10 @@ from ansim.sites.holder import agreements, board
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
-from ansim.sites.web.formats import language, phrase
+from ansim.sites.web.formats import language
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
-from ansim.sites.wording import area_names, called, day, yes
+from ansim.sites.wording import MODES, PURPOSES, area_names, called, day, named, yes
 
 READERS = ("signatory", "officer", "steward", "operator", "secretary", "auditor")
 STATES = {
@@ -116,7 +116,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         shown,
         answer=Answer(
             STATES[_state(data)],
-            who=", ".join(phrase(called(party)) for party in left),
+            who=", ".join(named(party) for party in left),
             text=problem_text(reasons[0]) if reasons else "",
         ),
         over=gettext("Agreement, version {version}").format(version=terms["version"]),
@@ -187,16 +187,29 @@ def _value(field: str, terms: dict) -> Any:
         case "supersedes":
             return Code(value, 16)
         case "modes":
-            return ", ".join(value)
+            return [MODES.get(mode, mode) for mode in value]
         case "not_before" | "not_after":
             return day(value)
         case "place":
             return called(value["centre"])
         case "linkage":
-            bodies = ", ".join(phrase(called(value[body])) for body in ("key_agency", "linker"))
-            return f"{bodies}: {', '.join(phrase(called(each)) for each in value['holders'])}"
+            bodies = ", ".join(named(value[body]) for body in ("key_agency", "linker"))
+            return f"{bodies}: {', '.join(named(each) for each in value['holders'])}"
         case "reidentification":
             return _("Forbidden")
+        case "purpose":
+            return PURPOSES.get(value, value)
+        case "output":
+            return [
+                gettext("Counts below {threshold} are not shown").format(threshold=value["threshold"]),
+                gettext("Counts are rounded to {rounding}").format(rounding=value["rounding"]),
+                gettext("{checkers} checkers").format(checkers=value["checkers"]),
+            ]
+        case "destruction" if set(value) == {"within_days"}:
+            return gettext("Within {days} days of the end").format(days=value["within_days"])
+        case "publication" if set(value) == {"lay_summary_within_days"}:
+            days = value["lay_summary_within_days"]
+            return gettext("A summary for everybody within {days} days of the end").format(days=days)
         case _ if isinstance(value, dict | list):
             return Code(canonical(value).decode())
         case _:

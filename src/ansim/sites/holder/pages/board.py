@@ -21,7 +21,7 @@ from ansim.sites.store.models import Record
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
-from ansim.sites.wording import CHOICES, OUTCOMES, TIERS, called, day, lines, tag, yes
+from ansim.sites.wording import CHOICES, IRB, OUTCOMES, TIERS, called, day, lines, tag, yes
 
 READERS = ("secretary", "chair", "member", "outsider", "officer", "steward", "signatory", "auditor")
 
@@ -75,12 +75,7 @@ class IrbForm(Form):
     number = forms.CharField(label=_("Number of the IRB decision"))
     decision = forms.ChoiceField(
         label=_("Decision"),
-        choices=[
-            ("approved", _("Approved")),
-            ("exempt", _("Exempt")),
-            ("rejected", _("Not approved")),
-            ("suspended", _("Suspended")),
-        ],
+        choices=[(code, each.word) for code, each in IRB.items()],
     )
     expires = forms.DateField(label=_("It holds until"), widget=DayInput)
     file = forms.FileField(label=_("The IRB's letter"), required=False)
@@ -230,7 +225,7 @@ def _irb(state: BoardCase) -> Section:
     facts = [
         Fact(_("State"), confirmed),
         Fact(_("Number"), entry["number"]),
-        Fact(_("Decision"), entry["decision"]),
+        Fact(_("Decision"), tag(IRB, entry["decision"])),
         Fact(_("It holds until"), day(entry["expires"])),
         Fact(_("Letter, SHA-256"), Code(entry["letter"], 16)),
         Fact(_("Entered by"), entry["entered_by"]),

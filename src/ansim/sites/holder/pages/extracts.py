@@ -20,27 +20,9 @@ from ansim.sites.web import charts, figures
 from ansim.sites.web.formats import percent, phrase
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
+from ansim.sites.wording import EXTRACT, EXTRACT_NEXT
 
 ROLES = ("operator", "reviewer", "steward", "officer", "auditor")
-STATES = {
-    "waiting": Tag(_("Waiting for the operator"), "info"),
-    "blocked": Tag(_("Special category, blocked"), "danger"),
-    "running": Tag(_("Being made"), "info"),
-    "failed": Tag(_("Could not be made"), "danger"),
-    "in review": Tag(_("Under adequacy review"), "info"),
-    "not adequate": Tag(_("Not adequate"), "warning"),
-    "leaving": Tag(_("Being sent"), "info"),
-    "stopped": Tag(_("Stopped before it left"), "danger"),
-    "sent": Tag(_("Sent to the centre"), "success"),
-}
-NEXT = {
-    "waiting": _("Pseudonymisation operator"),
-    "failed": _("Pseudonymisation operator"),
-    "not adequate": _("Pseudonymisation operator"),
-    "stopped": _("Data steward"),
-    "blocked": _("Privacy officer"),
-    "in review": _("Adequacy reviewer"),
-}
 TIERS = {"low": _("low"), "medium": _("medium"), "high": _("high")}
 
 
@@ -94,8 +76,8 @@ def _table(rows: list[dict]) -> Table:
         [
             [
                 Link(each["title"], f"/extracts/{each['id']}/"),
-                STATES[each["status"]],
-                NEXT.get(each["status"], "–"),
+                EXTRACT[each["status"]],
+                EXTRACT_NEXT.get(each["status"], "–"),
                 each["member"],
                 datetime.fromisoformat(each["asked"]),
             ]
@@ -147,7 +129,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             "risk": report,
             "review": {**state.as_data(), "decisions": sorted(state.decisions)},
         },
-        answer=Answer(STATES[data["status"]], NEXT.get(data["status"], ""), text=_explain(data, state)),
+        answer=Answer(EXTRACT[data["status"]], EXTRACT_NEXT.get(data["status"], ""), text=_explain(data, state)),
         over=phrase(data["title"]),
         trail=[Link(_("Extracts"), "/extracts/")],
     )

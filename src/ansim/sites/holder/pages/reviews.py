@@ -21,7 +21,20 @@ from ansim.sites.store.models import Record
 from ansim.sites.web.formats import language
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Moment, Table, Tag
-from ansim.sites.wording import OFFICES, STATUS, TIERS, area_names, called, day, lines, tag, yes
+from ansim.sites.wording import (
+    CERTAINTY,
+    OFFICES,
+    SPECIAL,
+    STATUS,
+    TIER_REASONS,
+    TIERS,
+    area_names,
+    called,
+    day,
+    lines,
+    tag,
+    yes,
+)
 
 # Which office of WAITING each role here fills.
 MINE = {
@@ -227,12 +240,15 @@ def _assessed(found: dict) -> Section:
     rows = [[REVIEWS.get(each["review"], each["review"]), *_rule(each["rule"])] for each in route["reviews"]]
     rows = [[BLOCKS[each["block"]], *_rule(each["rule"])] for each in route.get("blocks", [])] + rows
     rows += [[CONDITIONS[each["condition"]], *_rule(each["rule"])] for each in route.get("conditions", [])]
-    rows += [[Tag(f"{each['fact']} → {each['effect']}", "neutral"), *_rule(each["rule"])] for each in tier["reasons"]]
+    rows += [[TIER_REASONS.get(each["fact"], each["fact"]), *_rule(each["rule"])] for each in tier["reasons"]]
     facts = [
         Fact(_("Risk tier"), tag(TIERS, tier["level"])),
         Fact(_("Adequacy reviewers"), tier["reviewers"]),
         Fact(_("Meeting in person"), _("Yes") if tier["in_person"] else _("No")),
-        Fact(_("Special categories touched"), ", ".join(found["facts"]["special"]) or _("None")),
+        Fact(
+            _("Special categories touched"),
+            ", ".join(str(SPECIAL.get(each, each)) for each in found["facts"]["special"]) or _("None"),
+        ),
     ]
     if route["ask"]:
         open_facts = [str(JUDGED.get(fact) or ASKED.get(fact) or fact) for fact in route["ask"]]
@@ -248,7 +264,7 @@ def _assessed(found: dict) -> Section:
 def _rule(rule: dict) -> list[Any]:
     return [
         [rule["title"], Code(f"{rule['id']} · {rule['source']} {rule['article']} · {rule['edition']}")],
-        rule["tag"],
+        tag(CERTAINTY, rule["tag"]),
     ]
 
 

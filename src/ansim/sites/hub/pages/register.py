@@ -2,21 +2,31 @@
 
 import csv
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
+from ansim.documents import canonical
 from ansim.errors import N_, Problem
 from ansim.sites import clock
-from ansim.sites.hub.pages.requests import names
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Answer, Clock, Code, Column, Fact, Link, Table, Tag
-from ansim.sites.wording import area_names
+from ansim.sites.wording import area_names, called, named
 
 NAVIGATION: list = [(60, _("Public register"), "/register/", set(), None)]
+DIFFERS = Tag(_("Reports differ"), "warning")
+SAID = {
+    "version": _("Version"),
+    "title": _("Title"),
+    "areas": _("Area of research"),
+    "user": _("Research organisation"),
+    "holders": _("Hospitals and public bodies"),
+    "digest": _("Terms"),
+}
 TAGS = {
     "agreement": Tag(_("Agreement"), "info"),
     "release": Tag(_("Release"), "success"),
@@ -41,7 +51,7 @@ def _stage_days() -> list[Clock]:
 
 @page(public=True)
 def register(request: HttpRequest) -> Page:
-    found, called = entries(), names()
+    found = entries()
     if not found:
         return Page(
             _("Public register"),
@@ -69,10 +79,10 @@ def register(request: HttpRequest) -> Page:
         ],
         [
             [
-                TAGS[entry["kind"]],
+                [TAGS[entry["kind"]], *([DIFFERS] if entry.get("differs") else [])],
                 Link(entry.get("title", entry["id"]), f"/agreements/{entry.get('agreement', entry['id'])}/"),
                 area_names(entry.get("areas", [])),
-                ", ".join(phrase(called.get(each, each)) for each in entry["said_by"]),
+                ", ".join(named(each) for each in entry["said_by"]),
                 datetime.fromisoformat(entry["at"]),
             ]
             for entry in found
@@ -117,18 +127,17 @@ def agreement(request: HttpRequest, key: str) -> Page:
     made = next((entry for entry in mine if entry["kind"] == "agreement"), None)
     if made is None:
         raise Problem("no-agreement", N_("There is no such agreement in the register."))
-    called = names()
     closed = any(entry["kind"] == "closed" for entry in mine)
     facts = [
-        Fact(_("Research organisation"), called.get(made.get("user", ""), made.get("user", ""))),
+        Fact(_("Research organisation"), called(made.get("user", ""))),
         Fact(
             _("Hospitals and public bodies"),
-            ", ".join(phrase(called.get(each, each)) for each in made.get("holders", [])),
+            ", ".join(named(each) for each in made.get("holders", [])),
         ),
         Fact(_("Area of research"), area_names(made.get("areas", []))),
         Fact(_("Period"), f"{made.get('not_before', '')} – {made.get('not_after', '')}"),
         Fact(_("Terms"), Code(made.get("digest", ""), 16), note=_("SHA-256 of the terms that every party signed")),
-        Fact(_("In force at"), ", ".join(phrase(called.get(each, each)) for each in made["said_by"])),
+        Fact(_("In force at"), ", ".join(named(each) for each in made["said_by"])),
     ]
     releases = [entry for entry in mine if entry["kind"] == "release"]
     table = Table(
@@ -141,6 +150,7 @@ def agreement(request: HttpRequest, key: str) -> Page:
         made.get("title", key),
         [
             Section(_("Agreement"), [facts]),
+            *_differences(made),
             Section(_("Releases"), [table] if releases else [Empty(_("Nothing released yet"))]),
         ],
         {"agreement": made, "releases": releases, "closed": closed},
@@ -148,6 +158,26 @@ def agreement(request: HttpRequest, key: str) -> Page:
         trail=[Link(_("Public register"), "/register/")],
         over=_("Research agreement"),
     )
+
+
+def _differences(entry: dict) -> list[Section]:
+    """Where the sites' words about one agreement are not the same: side by side, nobody's word over the others'."""
+    if not entry.get("differs"):
+        return []
+    words = entry["words"]
+    odd = [name for name in SAID if len({canonical(word.get(name)) for word in words.values()}) > 1]
+    rows = [[named(site), *(_said(name, word.get(name)) for name in odd)] for site, word in sorted(words.items())]
+    note = _("Each site enters its own word. After a change of an agreement they differ until all have entered it.")
+    columns = [Column(_("Reported by")), *(Column(SAID[name]) for name in odd)]
+    return [Section(_("Where the reports differ"), [Table(_("Where the reports differ"), columns, rows, note=note)])]
+
+
+def _said(name: str, value: Any) -> Any:
+    if name == "areas":
+        return area_names(value or [])
+    if name == "holders":
+        return ", ".join(named(each) for each in value or [])
+    return called(value) if name == "user" else Code(value, 16) if name == "digest" and value else value
 
 
 urlpatterns = [

@@ -10,12 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem
 from ansim.governance.core import civil_day
 from ansim.sites import clock, people
-from ansim.sites.exchange import trust
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
-from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Answer, Column, Fact, Link, Progress, ProgressRow, Step, Table, Tag
-from ansim.sites.wording import APPLICATION, OFFICES, STATUS, area_names, tag
+from ansim.sites.wording import APPLICATION, OFFICES, STATUS, area_names, called, named, tag
 
 NAVIGATION = [(40, _("Requests"), "/requests/", {"researcher", "coordinator"}, None)]
 
@@ -42,13 +40,8 @@ def _mine(request: HttpRequest) -> Any:
     return rows.filter(data__person=request.user.get_username(), data__organisation=request.user.last_name)
 
 
-def names() -> dict[str, dict]:
-    return {site["id"]: site["name"] for site in trust.directory().sites.values()}
-
-
 def matrix(holders: dict[str, dict], today: date) -> Progress:
     """The case across hospitals: a row each, a column a stage."""
-    called = names()
     rows = []
     for holder, entry in holders.items():
         reached = COLUMN.get(entry["status"], 0)
@@ -60,9 +53,7 @@ def matrix(holders: dict[str, dict], today: date) -> Progress:
             tag(STATUS, entry["status"]), date.fromisoformat(entry["due"][:10]) if entry["due"] else None, late
         )
         rows.append(
-            ProgressRow(
-                called.get(holder, holder), steps, waiting_on=OFFICES.get(entry["waiting_on"], entry["waiting_on"])
-            )
+            ProgressRow(called(holder), steps, waiting_on=OFFICES.get(entry["waiting_on"], entry["waiting_on"]))
         )
     return Progress(_("Where each hospital stands"), STAGES, rows)
 
@@ -97,7 +88,7 @@ def detail(request: HttpRequest, key: str) -> Page:
     found = _mine(request).filter(key=key).first()
     if found is None:
         raise Problem("no-request", N_("There is no such request of yours."))
-    holders, called = found.data["holders"], names()
+    holders = found.data["holders"]
     pending = {
         name: entry
         for name, entry in holders.items()
@@ -107,7 +98,7 @@ def detail(request: HttpRequest, key: str) -> Page:
     application = Record.objects.filter(kind="application", key=key).first()
     facts = [
         Fact(_("Area of research"), area_names(found.data["areas"])),
-        Fact(_("Organisation"), called.get(found.data["organisation"], found.data["organisation"])),
+        Fact(_("Organisation"), called(found.data["organisation"])),
         Fact(_("Opened"), datetime.fromisoformat(found.data["opened"])),
         Fact(_("Application"), found.data["application"] or _("Not sent yet")),
     ]
@@ -123,7 +114,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         {"request": {**found.data}, "application": application.data if application else None},
         answer=Answer(
             tag(APPLICATION, application.data["status"]) if application else Tag(_("Asked"), "info"),
-            who=", ".join(phrase(called.get(name, name)) for name in pending),
+            who=", ".join(named(name) for name in pending),
             by=date.fromisoformat(due) if due else None,
             late=bool(due) and date.fromisoformat(due) < today,
             text=_("Cohort, protocol and people travel sealed from desk to hospital; this portal cannot read them."),

@@ -9,38 +9,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
-from ansim.sites.exchange import trust
 from ansim.sites.keyagency import links
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
-from ansim.sites.web.formats import percent, phrase
+from ansim.sites.web.formats import percent
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
+from ansim.sites.wording import KEY_KINDS, LINKAGE, named
 
 ROLES = ("operator", "admin", "auditor")
 NAVIGATION = [(10, _("Linkages"), "/links/", set(ROLES), lambda request: _waiting())]
-STATES = {
-    "waiting": Tag(_("Waiting for keys"), "info"),
-    "matching": Tag(_("Matching"), "info"),
-    "sent": Tag(_("Pairs sent, keys deleted"), "success"),
-    "refused": Tag(_("Refused, keys deleted"), "danger"),
-    "over": Tag(_("Agreement over, keys deleted"), "neutral"),
-}
-KEY_KINDS = {
-    "name-birth-sex-phone": _("Name, birth date, sex and phone"),
-    "birth-sex-phone": _("Birth date, sex and phone"),
-    "name-birth-phone": _("Name, birth date and phone"),
-    "name-sex-phone": _("Name, sex and phone"),
-    "name-birth-sex": _("Name, birth date and sex"),
-}
 
 
 def _waiting() -> int:
     return Record.objects.filter(kind=links.KIND, status="waiting").count()
-
-
-def _name(site_id: str) -> str:
-    known = trust.directory().sites.get(site_id)
-    return phrase(known["name"]) if known else site_id
 
 
 @page(*ROLES)
@@ -64,7 +45,7 @@ def listing(request: HttpRequest) -> Page:
         [
             [
                 Link(each["agreement"], f"/links/{each['agreement']}/"),
-                STATES[each["status"]],
+                LINKAGE[each["status"]],
                 f"{len(each['received'])}/{len(each['holders'])}",
                 each["pairs"],
             ]
@@ -81,15 +62,15 @@ def detail(request: HttpRequest, key: str) -> Page:
     if found is None:
         raise Problem("no-linkage", N_("There is no linkage {key} here."), key=key)
     data = found.data
-    missing = [_name(holder) for holder in data["holders"] if holder not in data["received"]]
+    missing = [named(holder) for holder in data["holders"] if holder not in data["received"]]
     answer = Answer(
-        STATES[data["status"]],
+        LINKAGE[data["status"]],
         ", ".join(missing) if data["status"] == "waiting" else "",
         text=data.get("problem", ""),
     )
     facts = [
         Fact(_("Agreement"), Code(data["agreement"])),
-        Fact(_("Linker"), _name(data["linker"])),
+        Fact(_("Linker"), named(data["linker"])),
         Fact(_("Linked people"), data["pairs"]),
     ]
     return Page(
@@ -106,7 +87,7 @@ def _received(data: dict) -> Table:
     for holder in data["holders"]:
         one = data["received"].get(holder)
         state = Tag(_("Received"), "success") if one else Tag(_("Not yet"), "info")
-        rows.append([_name(holder), state, one and one["people"], one and datetime.fromisoformat(one["at"])])
+        rows.append([named(holder), state, one and one["people"], one and datetime.fromisoformat(one["at"])])
     columns = [Column(_("Hospital or body")), Column(_("State")), Column(_("People"), number=True), Column(_("When"))]
     return Table(_("Keys received"), columns, rows, hide_caption=True)
 
@@ -130,7 +111,7 @@ def _rates(data: dict) -> list[Section]:
                 for kind, count in report["by_kind"].items()
             ],
         )
-        sections.append(Section(f"{_name(one)} · {_name(other)}", [facts, table]))
+        sections.append(Section(f"{named(one)} · {named(other)}", [facts, table]))
     return sections
 
 

@@ -21,7 +21,7 @@ from ansim.sites.user import agreements, cases, membership, signing, work
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
-from ansim.sites.wording import ANSWERED, METHODS, MODES, area_names, called, tag
+from ansim.sites.wording import ANSWERED, METHODS, MODES, area_names, called, named, tag
 
 NAVIGATION = [
     (20, _("Agreements"), "/agreements/", {"researcher", "legal"}, None),
@@ -211,7 +211,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         Fact(_("Centre"), called(terms["place"]["centre"])),
         Fact(
             _("Linkage"),
-            ", ".join(phrase(called(each)) for each in terms["linkage"]["holders"]) if terms["linkage"] else _("None"),
+            ", ".join(named(each) for each in terms["linkage"]["holders"]) if terms["linkage"] else _("None"),
         ),
         Fact(_("Members"), ", ".join(each["name"] for each in terms["members"])),
         Fact(_("Terms"), Code(paper["digest"], 16), note=_("SHA-256 of the terms that every party signs")),
@@ -244,7 +244,7 @@ def detail(request: HttpRequest, key: str) -> Page:
                 datetime.fromisoformat(job["asked"]),
                 [
                     Tag(
-                        f"{phrase(called(who))}: {tag(ANSWERED, answer['status']).word}",
+                        f"{named(who)}: {tag(ANSWERED, answer['status']).word}",
                         tag(ANSWERED, answer["status"]).tone,
                     )
                     for who, answer in job["answers"].items()
