@@ -7,7 +7,7 @@ APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
 SHARED_OUT := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 APT_TEST := chromium postgresql openjdk-17-jre-headless
 
-.PHONY: demo demo-reset journey test check fix bench soak docs docs-check env system-demo system-test
+.PHONY: demo demo-reset journey test cover check fix bench soak docs docs-check env system-demo system-test
 
 demo: env system-demo       ## a small nation on this machine, until Ctrl-C
 	@$(BIN)/ansim demo
@@ -20,6 +20,9 @@ journey: env system-demo    ## the whole journey by script, with an HTML report
 
 test: env system-demo system-test ## everything that must hold
 	$(BIN)/pytest $(SHARED_OUT)
+
+cover: env system-demo system-test ## branch coverage, sites as processes included; a table, and HTML in build/coverage
+	$(BIN)/pytest $(SHARED_OUT) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
 
 check: env docs-check       ## style, types, layers, generated docs; never edits
 	$(BIN)/ruff check src tests benchmarks tools
