@@ -11,6 +11,7 @@ from rich.console import Console
 from ansim.cli import load, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.doctor import doctor
+from ansim.cli.link import link
 from ansim.cli.quality import quality
 from ansim.cli.rules import rules
 from ansim.errors import Problem
@@ -26,6 +27,7 @@ app.command()(doctor)
 app.command()(quality)
 app.command()(signing.sign)
 app.command()(signing.verify)
+app.command()(link)
 app.add_typer(signing.keys, name="key")
 app.add_typer(rules, name="rules")
 app.add_typer(agreement, name="agreement")
