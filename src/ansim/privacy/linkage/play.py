@@ -73,7 +73,8 @@ def play(
     if mode not in (OBLIVIOUS, COMPATIBILITY):
         raise Problem("unknown-mode", N_("There is no linkage mode {mode}."), mode=mode)
     agency, salt = secrets.token_bytes(32), secrets.token_bytes(32)
-    lists, ids = {}, {}
+    lists: dict[str, list[dict]] = {}
+    ids: dict[str, dict[str, str]] = {}
     for name, people in registers.items():
         secret = secrets.token_bytes(32)
         made = serials(secret, [row["id"] for row in people])
