@@ -50,7 +50,7 @@ def reviews(network) -> dict[str, int]:
     return {stream.partition(":")[2]: count for stream, count in rows}
 
 
-def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(network):
+def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(network, record_property):
     chance, done, tries = random.Random(20261124), [], 0
     for _kill in range(KILLS):
         victim = chance.choice(SITES)
@@ -64,6 +64,8 @@ def test_killed_at_random_nothing_is_lost_and_nothing_happens_twice(network):
         with contextlib.suppress(httpx.HTTPError):
             done.append(ask(person, tries))
         network.start(victim)
+    record_property("kills", KILLS)
+    record_property("acts", len(done))
     at_desk = opened(network, "company-x")
     assert set(done) <= set(at_desk)  # what was answered is kept; an act whose answer was cut off may stand too
     network.until(lambda: set(at_desk) <= set(opened(network, "hub")), 60)

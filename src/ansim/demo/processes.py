@@ -16,6 +16,8 @@ from ansim.demo.nation import PLACES, Nation
 from ansim.errors import N_, Problem
 from ansim.sites import fitness
 
+SLOW = float(os.environ.get("ANSIM_SLOW", "1"))  # how much longer to be patient, on a machine that has much else to do
+
 
 def answers(nation: Nation, site: str) -> bool:
     """Whether this very site of this nation answers."""
@@ -84,7 +86,7 @@ class Running:
 
     def wait(self, site: str, seconds: float = 60) -> None:
         """Until the site answers; raises Problem with the place of its log if it does not."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + seconds * SLOW
         while time.monotonic() < until:
             if self.processes[site].poll() is not None:
                 break

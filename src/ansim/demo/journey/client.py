@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
+from ansim.demo.processes import SLOW
 from ansim.errors import N_, Problem
 
-SECONDS = 120  # an act answers at once, but the machine may be busy
+SECONDS = 120 * SLOW  # an act answers at once, but the machine may be busy
 
 
 class Refused(Exception):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ansim.demo.processes import SLOW
+
 Found = TypeVar("Found")
 
 
@@ -41,6 +43,7 @@ class Overdue(Exception):
 
 def until(look: Callable[[], Found], seconds: float, what: str) -> Found:
     """Look again and again until the answer is true; gives it. Raises Overdue with the last error seen."""
+    seconds *= SLOW
     deadline, last = time.monotonic() + seconds, ""
     while True:
         try:
