@@ -1,4 +1,4 @@
-"""The holder's back rooms, the key agency, and mail at real sites; the stories are in the files of those names."""
+"""Back rooms at real sites: holder, key agency, mail, and the hub; the stories are in the files of those names."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("story", ["holder_life", "keyagency_life", "exchange_life"])
+@pytest.mark.parametrize("story", ["holder_life", "keyagency_life", "exchange_life", "hub_life"])
 def test_a_site_does_what_was_agreed_and_nothing_else(story, tmp_path):
     file = Path(__file__).with_name(f"{story}.py")
     done = subprocess.run(

@@ -329,7 +329,7 @@ def sweep() -> None:
     sent such an envelope is told."""
     before = clock.iso(clock.now() - envelope.LIFETIME - timedelta(days=1))
     gone = Mail.objects.filter(at__lt=before)
-    for row in gone.values("sender", "receiver").annotate(count=Count("id")).order_by("sender", "receiver"):
+    for row in list(gone.values("sender", "receiver").annotate(count=Count("id")).order_by("sender", "receiver")):
         ledger.note("exchange", "mail.expired", **row)
         with contextlib.suppress(Problem):  # a sender that has left, or a directory out of date: the entry stands here
             missing.tell(row["sender"], reason="not-fetched", receiver=row["receiver"], count=row["count"])

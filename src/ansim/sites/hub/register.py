@@ -33,7 +33,11 @@ def _on_note(message: post.Message) -> None:
     words = {**held.get("words", {}), message.sender: word}
     if message.sender == held["first"]:  # its own word it may correct; nobody else's
         held |= facts
-    differs = sorted(each for each in words if words[each] != words.get(held["first"]))
+    differs = sorted(each for each in words if _differ(words[each], words.get(held["first"], {})))
     data = {**held, "words": words, "said_by": sorted(words), "differs": differs}
     ledger.note(f"register:{key}", "register.entered", actor=message.sender, entry=given["kind"])
     ledger.record("register", key, data, status=given["kind"])
+
+
+def _differ(one: dict, other: dict) -> bool:
+    return any(one[name] != other[name] for name in one.keys() & other.keys())
