@@ -97,6 +97,16 @@ def test_same_token_in_every_table_intervals_kept_and_every_date_moved(made):
     assert gaps == [(7,)]
 
 
+def test_serials_follow_the_tokens_and_tell_nothing_of_the_source(made):
+    out = run.open_extract(made[3])
+    rows = out.execute(
+        "SELECT person_id, condition_start_date FROM condition_occurrence ORDER BY condition_occurrence_id"
+    ).fetchall()
+    assert rows == sorted(rows)
+    ids = out.execute("SELECT condition_occurrence_id FROM condition_occurrence").fetchall()
+    assert sorted(number for (number,) in ids) == list(range(1, len(ids) + 1))
+
+
 def test_age_bands_on_the_extract_are_those_on_the_data(made):
     con, _, _, folder, manifest = made
     assert manifest["age_width"] == 10

@@ -13,7 +13,8 @@ import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from cryptography.hazmat.primitives import hashes
+import numpy as np
+from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ansim.errors import N_, Problem
@@ -55,22 +56,30 @@ def hmac_sha256(key: bytes) -> Callable[[bytes], Any]:
     return mac
 
 
-def _message(identifier: Any) -> bytes:
-    """An id as bytes: the integer 7 and the text "7" are the same person, whichever way a source stores ids."""
-    if isinstance(identifier, str) and identifier:
-        return identifier.encode()
-    if isinstance(identifier, int) and not isinstance(identifier, bool):
-        return b"%d" % identifier
-    raise Problem(
-        "not-an-id", N_("An id must be a whole number or a text; found {kind}."), kind=type(identifier).__name__
-    )
+def macs(key: bytes, messages: Iterable[bytes]) -> list[bytes]:
+    """HMAC-SHA256 of many messages under one key, 32 bytes each.
+
+    One keyed state is copied for each: the fewest calls into OpenSSL that Python's libraries allow.
+    """
+    copy = hmac.HMAC(key, hashes.SHA256()).copy
+    return [state.finalize() for message in messages if not (state := copy()).update(message)]  # update gives None
 
 
-def _each(ids: Iterable, make: Callable[[bytes], T]) -> list[T]:
-    """make(id) in the order of the ids, computed once for each distinct one."""
+def _distinct(ids: Iterable) -> tuple[list, list[bytes]]:
+    """(ids in order, the bytes of each distinct one): the integer 7 and the text "7" are the same person."""
     values = _plain(ids)
-    made = {value: make(_message(value)) for value in dict.fromkeys(values)}
-    return [made[value] for value in values]
+    distinct = values if len(set(values)) == len(values) else list(dict.fromkeys(values))
+    for kind in set(map(type, distinct)) - {int, str} or ({str} if "" in distinct else ()):
+        raise Problem("not-an-id", N_("An id must be a whole number or a text; found {kind}."), kind=kind.__name__)
+    return values, [str(value).encode() for value in distinct]
+
+
+def _spread(values: list, made: list[T]) -> list[T]:
+    """What was made once for each distinct id, in the order of the ids."""
+    if len(made) == len(values):
+        return made
+    of = dict(zip(dict.fromkeys(values), made, strict=True))
+    return [of[value] for value in values]
 
 
 def _plain(ids: Iterable) -> list:
@@ -82,8 +91,10 @@ def _plain(ids: Iterable) -> list:
 
 
 def _tokens(secret: bytes, use: str, ids: Iterable) -> list[str]:
-    mac = hmac_sha256(derive(secret, use))
-    return _each(ids, lambda message: mac(message).hexdigest()[:TOKEN_DIGITS])
+    key = derive(secret, use)
+    values, messages = _distinct(ids)
+    digits = b"".join(macs(key, messages)).hex()
+    return _spread(values, [digits[at : at + TOKEN_DIGITS] for at in range(0, len(digits), 64)])
 
 
 def pseudonyms(secret: bytes, ids: Iterable) -> list[str]:
@@ -96,14 +107,18 @@ def serials(secret: bytes, ids: Iterable) -> list[str]:
     return _tokens(secret, "serial", ids)
 
 
-def date_shifts(secret: bytes, ids: Iterable, days: int = 180) -> list[int]:
-    """One shift in days for each id, uniform over ±1 … ±days and never 0, the same for all dates of a person."""
-    if days < 1:
+def date_shifts(secret: bytes, ids: Iterable, days: int = 180, *, weeks: bool = False) -> list[int]:
+    """One shift in days for each id, uniform over ±1 … ±days and never 0, the same for all dates of a person.
+
+    weeks: whole weeks only, so that days of the week are kept. Seasons are kept by `days` of a few weeks; see
+    docs/protection/deid.md for what that costs.
+    """
+    step = 7 if weeks else 1
+    width = days // step
+    if width < 1:
         raise Problem("no-shift", N_("A date shift needs a width of at least one day; found {days}."), days=days)
-    mac = hmac_sha256(derive(secret, "date-shift"))
-
-    def shift(message: bytes) -> int:
-        draw = int.from_bytes(mac(message).digest()[:8], "big") % (2 * days)  # bias below days / 2**63
-        return draw - days if draw < days else draw - days + 1
-
-    return _each(ids, shift)
+    key = derive(secret, "date-shift")
+    values, messages = _distinct(ids)
+    first = np.frombuffer(b"".join(macs(key, messages)), dtype=">u8")[::4]
+    draw = (first % np.uint64(2 * width)).astype(np.int64)  # bias below days / 2**63
+    return _spread(values, (step * np.where(draw < width, draw - width, draw - width + 1)).tolist())

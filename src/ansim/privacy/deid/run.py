@@ -173,6 +173,7 @@ def _people(con: duckdb.DuckDBPyConnection, cohort: Any, tokens: Asked, shifts: 
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE _deid_people AS
         SELECT c.person_id, any_value(token) AS token, any_value(shift) AS shift,
+            row_number() OVER (ORDER BY any_value(token)) AS rank,
             min(c.start_date)::DATE AS start_date, min_by(c.end_date, c.start_date)::DATE AS end_date,
             min(p.gender_concept_id)::BIGINT AS sex, ({age})::BIGINT AS age
         FROM {source} c JOIN person p ON p.person_id = c.person_id JOIN _deid_asked a ON a.person_id = c.person_id
@@ -282,14 +283,16 @@ def _events(table: str, spec: Mapping, period: Mapping) -> str:
     columns = {name: rule for name, rule in spec["columns"].items() if rule["action"] != "drop"}
     # TRY_CAST: what is no date or number is left out, and no error message can carry a patient's value
     date = f"TRY_CAST(e.{quote(spec['date'])} AS DATE)"
-    order = ", ".join(["k.token", date, *(f"e.{quote(n)}" for n, r in columns.items() if r["action"] == "serial")])
+    # Sorted by the rank of the token, a number, and numbered as the rows come: one sort instead of two of texts.
+    order = ", ".join(["k.rank", date, *(f"e.{quote(n)}" for n, r in columns.items() if r["action"] == "serial")])
     parts = {
         "pseudonymise": lambda name, rule: "k.token",
         "shift": lambda name, rule: f"(TRY_CAST(e.{name} AS DATE) + k.shift)::DATE",
-        "serial": lambda name, rule: f"row_number() OVER (ORDER BY {order})",
+        "serial": lambda name, rule: "0::BIGINT",
         "keep": lambda name, rule: f"TRY_CAST(e.{name} AS {rule['type']})",
     }
     chosen = ", ".join(f"{parts[rule['action']](quote(name), rule)} AS {quote(name)}" for name, rule in columns.items())
+    numbered = ", ".join(f"row_number() OVER () AS {quote(n)}" for n, r in columns.items() if r["action"] == "serial")
     first, last = (dt.date.fromisoformat(period[name]).isoformat() for name in ("from", "to"))
     within = (
         ""
@@ -298,8 +301,9 @@ def _events(table: str, spec: Mapping, period: Mapping) -> str:
             f" AND e.{quote(spec['concept'])} IN (SELECT concept_id FROM _deid_scope WHERE event = '{spec['event']}')"
         )
     )
-    return f"""SELECT {chosen} FROM {quote(table)} e JOIN _deid_kept k ON k.person_id = e.person_id
+    rows = f"""SELECT {chosen} FROM {quote(table)} e JOIN _deid_kept k ON k.person_id = e.person_id
         WHERE {date} BETWEEN DATE '{first}' AND DATE '{last}'{within} ORDER BY {order}"""
+    return f"SELECT * REPLACE ({numbered}) FROM ({rows})" if numbered else rows
 
 
 def _vocabulary(table: str, spec: Mapping) -> str:
