@@ -10,7 +10,8 @@ import random
 SURNAMES = ["김", "이", "박", "최", "정", "강", "조", "윤", "장", "임", "한", "오", "서", "신", "권", "황", "안", "송",
             "류", "홍", "고", "문", "양", "손", "배", "백", "허", "유", "남", "심", "노", "하", "곽", "성", "차", "주",
             "우", "구", "나", "민", "진", "지", "엄", "채", "원", "천", "방", "공", "현", "함", "변", "염", "여", "추",
-            "도", "소", "석", "선", "설", "마", "길", "연", "위", "표", "명", "기", "반", "남궁", "황보", "제갈", "선우"]  # fmt: skip
+            "도", "소", "석", "선", "설", "마", "길", "연", "위", "표", "명", "기", "반",
+            "남궁", "황보", "제갈", "선우"]  # fmt: skip
 FIRST = "민서지현수도예하준유시은재윤채성우건주태경동혜영선정승연진상미"
 SECOND = "준윤우원진호현서연아은민지혁빈율인나영희수경철석훈람솔결"
 ENGLISH = ["Minjun", "Seoyeon", "Jihoon", "Eunji", "Hyunwoo", "Sora", "Daeho", "Yuna", "Taemin", "Boram"]
@@ -79,7 +80,8 @@ def phone(rng: random.Random) -> str:
     area = rng.choice(["02", "031", "042", "051", "064", "070"])
     return rng.choice(
         [f"010-{a}-{b}", f"010{a}{b}", f"010 {a} {b}", f"010.{a}.{b}", f"+82-10-{a}-{b}", f"+82 10 {a} {b}",
-         f"011-{a[:3]}-{b}", f"{area}-{a[:3]}-{b}", f"{area}) {a}-{b}", f"010-****-{b}", f"010-{a}-****", f"({area}){a}-{b}"]
+         f"011-{a[:3]}-{b}", f"{area}-{a[:3]}-{b}", f"{area}) {a}-{b}",
+         f"010-****-{b}", f"010-{a}-****", f"({area}){a}-{b}"]
     )  # fmt: skip
 
 
@@ -117,8 +119,8 @@ def name(rng: random.Random) -> str:
 
 
 def address(rng: random.Random) -> str:
-    city = rng.choice(["서울특별시 마포구", "경기도 성남시 분당구", "부산광역시 해운대구", "전라북도 전주시 완산구", "서울 강서구",
-                       "충남 아산시", "강원도 홍천군 홍천읍"])  # fmt: skip
+    city = rng.choice(["서울특별시 마포구", "경기도 성남시 분당구", "부산광역시 해운대구", "전라북도 전주시 완산구", 
+                       "서울 강서구",                       "충남 아산시", "강원도 홍천군 홍천읍"])  # fmt: skip
     street = rng.choice(["새싹로", "가온길", "푸른마을로12번길", "다솜대로", "한빛로3길"])
     tail = rng.choice([f" {rng.randrange(1, 300)}", f" {rng.randrange(1, 99)}-{rng.randrange(1, 20)}"])
     flat = rng.choice(["", f", {rng.randrange(101, 120)}동 {rng.randrange(101, 2500)}호"])
@@ -127,8 +129,8 @@ def address(rng: random.Random) -> str:
 
 def _parts(rng: random.Random) -> list[tuple[str, str, str, str]]:
     """(kind, before, value, after) of one sentence that holds an identifier."""
-    kind = rng.choice(["resident-number"] * 3 + ["phone"] * 2 + ["insurance-number", "chart-number", "name", "name", "name",
-                      "email", "address", "passport"])  # fmt: skip
+    kind = rng.choice(["resident-number"] * 3 + ["phone"] * 2 + ["insurance-number", "chart-number",
+                      "name", "name", "name",                      "email", "address", "passport"])  # fmt: skip
     if kind == "resident-number":
         before = rng.choice(
             ["주민번호 ", "주민등록번호: ", "(", "생년월일/성별 확인 ", "외국인등록번호 ", "RRN ", "신원 "]

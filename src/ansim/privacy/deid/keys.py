@@ -62,7 +62,12 @@ def macs(key: bytes, messages: Iterable[bytes]) -> list[bytes]:
     One keyed state is copied for each: the fewest calls into OpenSSL that Python's libraries allow.
     """
     copy = hmac.HMAC(key, hashes.SHA256()).copy
-    return [state.finalize() for message in messages if not (state := copy()).update(message)]  # update gives None
+    found = []
+    for message in messages:
+        state = copy()
+        state.update(message)
+        found.append(state.finalize())
+    return found
 
 
 def _distinct(ids: Iterable) -> tuple[list, list[bytes]]:
