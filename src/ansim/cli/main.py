@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ansim.cli import load, signing
+from ansim.cli import deid, load, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.doctor import doctor
 from ansim.cli.link import link
@@ -29,6 +29,7 @@ app.command()(signing.sign)
 app.command()(signing.verify)
 app.command()(link)
 app.add_typer(signing.keys, name="key")
+app.add_typer(deid.app, name="deid")
 app.add_typer(rules, name="rules")
 app.add_typer(agreement, name="agreement")
 app.add_typer(load.app, name="load")

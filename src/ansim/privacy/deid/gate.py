@@ -12,11 +12,12 @@ import duckdb
 import pyarrow as pa
 
 from ansim.errors import N_, Problem, Problems
-from ansim.privacy.deid import identifiers, risk
+from ansim.privacy.deid import identifiers, risk, texts
 from ansim.privacy.deid.plan import VOCABULARY, output_columns
 from ansim.privacy.deid.sql import first, quote, text
 
 MANIFEST = "manifest.json"
+ACTIONS = ("keep", "drop", "pseudonymise", "shift", "serial", "generalise", "bucket", "top-code", "perturb", "redact")
 TYPES = {"pseudonymise": "VARCHAR", "shift": "DATE", "serial": "BIGINT", "generalise": "BIGINT", "bucket": "BIGINT"}
 TOKEN = "^[0-9a-f]{32}$"  # noqa: S105 (a form, not a secret)
 _NUMBERS = ("BIGINT", "DOUBLE")
@@ -34,7 +35,12 @@ def gate(folder: Path, plan: Mapping, original_ids: Iterable | pa.Array | None =
             mount(con, folder, plan)
             problems = [*_columns(con, plan)]
         if not problems:
-            problems = [*_tokens(con, plan), *_identifiers(con, plan), *_originals(con, plan, original_ids)]
+            problems = [
+                *_tokens(con, plan),
+                *_identifiers(con, plan),
+                *_in_texts(con, plan),
+                *_originals(con, plan, original_ids),
+            ]
         report = None if problems else k_report(con, plan)
         if report and not report["met"]:
             problems.append(
@@ -61,7 +67,12 @@ def mount(con: duckdb.DuckDBPyConnection, folder: Path, plan: Mapping) -> None:
 
 
 def k_report(con: duckdb.DuckDBPyConnection, plan: Mapping) -> dict[str, Any]:
-    """Risk over sex, age class, and whatever more the released birth would tell (months at entry)."""
+    """Risk over sex, age class, and whatever more the released birth would tell (months at entry).
+
+    Of a table plan: over its quasi-identifiers; without any, everybody is alike.
+    """
+    if "quasi" in plan:
+        return _table_k(con, plan)
     table = """(SELECT person_id, gender_concept_id AS sex, age,
         date_sub('month', make_date(year_of_birth, month_of_birth, day_of_birth), start_date) AS months
         FROM person LEFT JOIN cohort USING (person_id))"""
@@ -69,6 +80,25 @@ def k_report(con: duckdb.DuckDBPyConnection, plan: Mapping) -> dict[str, Any]:
         table = "(SELECT person_id, gender_concept_id AS sex, age, year(start_date) - year_of_birth AS months FROM "
         table += "person LEFT JOIN cohort USING (person_id))"
     return risk.report(con, table, ["sex", "age", "months"], policy={"k": plan["policy"]["k"]}, person="person_id")
+
+
+def _table_k(con: duckdb.DuckDBPyConnection, plan: Mapping) -> dict[str, Any]:
+    quasi, policy = plan["quasi"], {"k": plan["policy"]["k"]}
+    if quasi:
+        return risk.report(con, quote(quasi["table"]), list(quasi["steps"]), policy=policy)
+    people = " UNION ".join(f"SELECT {quote(c)} AS p, 0 AS alike FROM {quote(t)}" for t, c in _person_columns(plan))
+    return risk.report(con, f"({people or 'SELECT 0 AS p, 0 AS alike'})", ["alike"], policy=policy if people else {})
+
+
+def _person_columns(plan: Mapping) -> list[tuple[str, str]]:
+    """(table, column) of every column that holds tokens."""
+    everything = {**plan["tables"], **plan["derived"]}
+    return [
+        (table, column)
+        for table, spec in everything.items()
+        for column, rule in spec["columns"].items()
+        if rule["action"] == "pseudonymise"
+    ]
 
 
 def _files(folder: Path, plan: Mapping) -> list[Problem]:
@@ -101,9 +131,8 @@ def _columns(con: duckdb.DuckDBPyConnection, plan: Mapping) -> Iterable[Problem]
         for column in sorted(set(types) & set(expected)):
             rule = _rule(plan, table, column)
             wanted = rule.get("type") or TYPES[rule["action"]]
-            if types[column] != wanted or (
-                wanted == "VARCHAR" and rule["action"] == "keep" and table not in VOCABULARY
-            ):
+            free = wanted == "VARCHAR" and rule["action"] == "keep" and "min_people" not in rule
+            if types[column] != wanted or (free and table not in VOCABULARY):
                 yield Problem(
                     "wrong-type",
                     N_("{column} has the type {found}, but its action allows {wanted} only."),
@@ -123,44 +152,64 @@ def _types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
 
 
 def _tokens(con: duckdb.DuckDBPyConnection, plan: Mapping) -> Iterable[Problem]:
-    """Every person id must be a token, one person a row in `person`, and known there wherever it stands."""
-    for table, columns in output_columns(plan).items():
-        if "person_id" not in columns:
-            continue
-        name = quote(table)
-        known = f"regexp_full_match(person_id, '{TOKEN}')"  # where it is so for `person`, being there is enough
-        if table != "person":
-            known = "person_id IN (SELECT person_id FROM person WHERE person_id IS NOT NULL)"
+    """Every person id must be a token; in one table at least, `person`, each once, and elsewhere only those in it."""
+    columns = _person_columns(plan)
+    register = ("person", "person_id") if "quasi" not in plan else None
+    if plan.get("quasi"):
+        register = next(each for each in columns if each[0] == plan["quasi"]["table"])
+    once = {register[0], "cohort"} if register else set()
+    for table, column in columns:
+        name, place = quote(table), quote(column)
+        known = f"regexp_full_match({place}, '{TOKEN}')"  # where it is so in the register, being there is enough
+        if register and table != register[0]:
+            known = f"{place} IN (SELECT {quote(register[1])} FROM {quote(register[0])})"
         strangers = _some(con, f"SELECT 1 FROM {name} WHERE NOT coalesce({known}, false)")
-        twice = table in ("person", "cohort") and _some(
-            con, f"SELECT 1 FROM {name} GROUP BY person_id HAVING count(*) > 1"
-        )
+        twice = table in once and _some(con, f"SELECT 1 FROM {name} GROUP BY {place} HAVING count(*) > 1")
         if strangers or twice:
             yield Problem(
                 "not-a-token",
                 N_("Person ids in {table} are not the tokens of the people of this extract."),
-                where=f"{table}.person_id",
+                where=f"{table}.{column}",
                 table=table,
             )
+
+
+def _in_texts(con: duckdb.DuckDBPyConnection, plan: Mapping) -> Iterable[Problem]:
+    """Texts of a table plan are read once more, by the detector of `texts`; in redacted ones names count too."""
+    for table, spec in plan["tables"].items() if "quasi" in plan else ():
+        for column, rule in spec["columns"].items():
+            if rule.get("type") != "VARCHAR" or rule["action"] in ("drop", "pseudonymise"):
+                continue
+            values = con.cursor()
+            values.execute(f"SELECT DISTINCT {quote(column)} AS v FROM {quote(table)} WHERE v IS NOT NULL")
+            found: set[str] = set()
+            while batch := values.fetchmany(10_000):
+                found |= set(texts.kinds((v for (v,) in batch), with_names=rule["action"] == "redact"))
+            for kind in sorted(found):
+                yield _direct(table, column, kind)
 
 
 def _identifiers(con: duckdb.DuckDBPyConnection, plan: Mapping) -> Iterable[Problem]:
     for table in output_columns(plan):
         for column, kind in _types(con, table).items():
-            if kind not in ("VARCHAR", *_NUMBERS) or column == "person_id":
+            if kind not in ("VARCHAR", *_NUMBERS) or (table, column) in _person_columns(plan):
                 continue
             conditions = identifiers.conditions(quote(column), numeric=kind != "VARCHAR")
             flags = ", ".join(f"coalesce(bool_or({condition}), false)" for condition in conditions.values())
             row = first(con, f"SELECT {flags} FROM {quote(table)}")
             for name in [name for name, hit in zip(conditions, row, strict=True) if hit]:
-                yield Problem(
-                    "direct-identifier",
-                    N_("{column} holds values that look like a {kind}."),
-                    where=f"{table}.{column}",
-                    remedy=N_("Drop the column or remove the values; the values themselves are not shown here."),
-                    column=column,
-                    kind=name,
-                )
+                yield _direct(table, column, name)
+
+
+def _direct(table: str, column: str, kind: str) -> Problem:
+    return Problem(
+        "direct-identifier",
+        N_("{column} holds values that look like a {kind}."),
+        where=f"{table}.{column}",
+        remedy=N_("Drop the column or remove the values; the values themselves are not shown here."),
+        column=column,
+        kind=kind,
+    )
 
 
 def _originals(con: duckdb.DuckDBPyConnection, plan: Mapping, ids: Iterable | pa.Array | None) -> Iterable[Problem]:

@@ -25,6 +25,7 @@ from ansim.privacy.deid import plan as plans
 from ansim.privacy.deid.sql import first, quote, text
 
 Asked = Callable[[list], Sequence | Mapping] | Mapping
+MEMORY = "1200MB"  # of DuckDB; the process stays under 2 GB
 _WORK = ("_deid_asked", "_deid_people", "_deid_kept", "_deid_scope")
 
 
@@ -72,7 +73,10 @@ def extract(
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
+    spill = folder.with_name(f"{folder.name}.spill")
     try:
+        if con is not cdm:  # an own connection: its memory is bounded, and what does not fit lies beside the extract
+            con.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = {text(str(spill))}")
         _refuse_special(con, plan, codes or special.load(), now)
         manifest = _write(con, plan, cohort_people, tokens, shifts, part)
         (part / gates.MANIFEST).write_bytes(documents.canonical(manifest))
@@ -85,6 +89,7 @@ def extract(
             con.execute(f"DROP TABLE IF EXISTS temp.{table}")
         if con is not cdm:
             con.close()
+        shutil.rmtree(spill, ignore_errors=True)
     return manifest
 
 
@@ -137,7 +142,7 @@ def _write(
             sources[table] = _events(table, spec, plan["period"])
         elif table in plans.VOCABULARY:
             sources[table] = _vocabulary(table, spec)
-    tables = {table: _copy(con, sql, folder / f"{table}.parquet") for table, sql in sources.items()}
+    tables = {table: copy(con, sql, folder / f"{table}.parquet") for table, sql in sources.items()}
     report = gates.gate(folder, plan, _column(con, "SELECT person_id FROM _deid_people"))
     return {
         "ansim": "manifest/1",
@@ -313,7 +318,8 @@ def _vocabulary(table: str, spec: Mapping) -> str:
     return f"SELECT {chosen} FROM {quote(table)} WHERE {key} IN (SELECT concept_id FROM _deid_scope) ORDER BY ALL"
 
 
-def _copy(con: duckdb.DuckDBPyConnection, sql: str, file: Path) -> dict[str, Any]:
+def copy(con: duckdb.DuckDBPyConnection, sql: str, file: Path) -> dict[str, Any]:
+    """Write a query to a Parquet file: {"sha256", "bytes", "rows", "columns"}."""
     order = "" if "ORDER BY" in sql else " ORDER BY person_id"
     rows = first(con, f"COPY ({sql}{order}) TO {text(str(file))} (FORMAT parquet, COMPRESSION zstd)")
     columns = [name for name, *_ in con.execute(f"DESCRIBE FROM read_parquet({text(str(file))})").fetchall()]
