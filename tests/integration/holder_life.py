@@ -306,6 +306,42 @@ def tables(post, answer) -> None:
     assert [reason["code"] for reason in newest.data["reasons"]] == ["difference"]
 
 
+def overridden() -> None:
+    """A special category blocks an extract until the officer answers for it, and again once that is taken back."""
+    from ansim.sites.holder import categories, extracts
+
+    with duckdb.connect(str(HERE.folder / "cdm.duckdb")) as con:
+        con.execute("UPDATE condition_occurrence SET condition_source_value = 'T74.1' WHERE person_id = 884400003")
+    asked = job()
+    deliver("extract.ask", {"job": asked}, "company-x")
+    key = digest(asked["document"])[:16]
+    assert extracts.get(key)["status"] == "blocked"
+    refused("not-now", extracts.run, key, "operator-a")
+    good = {"reason": "the study is about it", "protection_plan": "own room", "expires": "2999-12-31"}
+    for bad in ({"reason": " "}, {"protection_plan": ""}, {"expires": "2020-01-01"}, {"expires": "soon"}):
+        code = "missing" if "expires" not in bad else "past-day" if bad["expires"] != "soon" else "no-day"
+        refused(code, extracts.allow, key, "officer-a", "abuse-abortion", **{**good, **bad})
+    refused("no-category", extracts.allow, key, "officer-a", "aids", **good)
+    assert extracts.allow(key, "officer-a", "abuse-abortion", **good)["status"] == "waiting"
+    assert categories.overrides(KEY)[0]["approver"] == "officer-a"
+    extracts.run(key, "operator-a")
+    work()
+    assert extracts.get(key)["status"] == "in review", extracts.get(key)["problem"]
+    categories.withdraw(KEY, "abuse-abortion", "officer-a")
+    refused("no-override", categories.withdraw, KEY, "abuse-abortion", "officer-a")
+    extracts.run(key, "operator-a")
+    work()
+    assert extracts.get(key)["problem"]["code"] == "special-category"
+
+    refused("not-concepts", categories.change, "aids", {"concepts": "HIV"}, True, "officer-a")
+    refused("no-codes", categories.change, "aids", {}, True, "officer-a")
+    categories.change("abuse-abortion", {"icd": "O04\no04.1"}, True, "officer-a")
+    assert categories.codes()["abuse-abortion"]["icd"] == ["O04", "O041"]
+    extracts.run(key, "operator-a")
+    work()
+    assert extracts.get(key)["status"] == "in review"  # T74 is no code of the site's own list
+
+
 def main() -> None:
     data()
     from ansim.sites.keeper import client
@@ -328,6 +364,7 @@ def main() -> None:
         assert set(salt) == {"agreement", "salt"}
         extract(post)
         rounds(post)
+        overridden()
     finally:
         keeper.stdin.close()
         keeper.wait(5)

@@ -20,7 +20,7 @@ from ansim.privacy.deid.sql import first, quote
 from ansim.research.cohort.query import parse
 from ansim.sites.config import site
 from ansim.sites.exchange import bulk, post
-from ansim.sites.holder import link_keys, source
+from ansim.sites.holder import categories, link_keys, source
 
 BATCH = 20_000
 SERIALS = "serials.parquet"
@@ -39,12 +39,22 @@ def folder(key: str) -> Path:
     return site().path("extracts", key)
 
 
-def plan_for(query: dict) -> dict:
-    """The plan of a query over the CDM as it is now; special categories are looked for in the data themselves."""
+def plan_for(query: dict, agreement: str) -> dict:
+    """The plan of a query over the CDM as it is now; special categories are looked for in the data themselves.
+
+    The overrides given under the agreement stand in it for the reviewers to see; the run judges whether they hold.
+    """
     with source.connect() as con:
         tables = run.cdm_tables(con)
-        found = special.find(con, plans.scope(query), special.load(), tables)
-    return plans.compile(query, tables, data_version=source.version(), policy=site().options.get("deid"), special=found)
+        found = special.find(con, plans.scope(query), categories.codes(), tables)
+    return plans.compile(
+        query,
+        tables,
+        data_version=source.version(),
+        policy=site().options.get("deid"),
+        special=found,
+        overrides=categories.overrides(agreement),
+    )
 
 
 def before(query: dict, plan: Mapping) -> dict[str, Any]:
@@ -71,7 +81,8 @@ def make(agreement: str, query: dict, plan: Mapping, place: Path, now: datetime)
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     tokens, shifts = asking("pseudonyms", agreement), asking("shifts", agreement, days=plan["shift_days"])
-    manifest = run.extract(source.path(), query, plan, source.cohort(parse(query)), tokens, shifts, place, now=now)
+    cohort, codes = source.cohort(parse(query)), categories.codes()
+    manifest = run.extract(source.path(), query, plan, cohort, tokens, shifts, place, now=now, codes=codes)
     with duckdb.connect() as con:
         gate.mount(con, place, plan)
         found = figures(gate.k_report(con, plan))

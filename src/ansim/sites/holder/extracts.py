@@ -15,10 +15,11 @@ from ansim.documents import digest
 from ansim.errors import N_, Problem, Problems
 from ansim.governance.extract_review import ExtractReview, Open, Review, extract_review, subject
 from ansim.privacy.deid import plan as plans
+from ansim.privacy.deid import special
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, signed
-from ansim.sites.holder import agreements, extraction, grants, screening, source
+from ansim.sites.holder import agreements, categories, extraction, grants, screening, source
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 
@@ -66,7 +67,7 @@ def _look(payload: dict) -> dict:
         return {}
     try:
         query = job["document"]["query"]
-        plan = extraction.plan_for(query)
+        plan = extraction.plan_for(query, job["document"]["agreement"])
         return {"persons": grants.count(job), "plan": plan, "before": extraction.before(query, plan)}
     except Problem as problem:
         return {"persons": grants.count(job), "problem": words(problem)}
@@ -79,7 +80,7 @@ def _asked(payload: dict, made: dict) -> None:
         return
     document, name = job["document"], grants.name_of(job)
     plan = made.get("plan")
-    blocked = bool(plan and plan["special"]["blocked"])
+    blocked = bool(plan and barred(plan))
     data = {
         "id": name[:16],
         "job": name,
@@ -103,6 +104,34 @@ def _asked(payload: dict, made: dict) -> None:
 
 
 jobs.job("extract-ask", finish=_asked)(_look)
+
+
+def barred(plan: dict) -> list[str]:
+    """The special categories of a plan that no override in force allows."""
+    found = []
+    for each in plan["special"]["blocked"]:
+        try:
+            special.refuse({**plan, "special": {"blocked": [each]}}, clock.now())
+        except Problem:
+            found.append(each["category"])
+    return found
+
+
+def allow(key: str, person: str, category: str, *, reason: str, protection_plan: str, expires: str) -> dict:
+    """A privacy officer overrides the block of a category for this extract's agreement; not who asked for it."""
+    with transaction.atomic():
+        data = get(key)
+        if data["status"] != "blocked":
+            raise Problem("not-now", N_("This extract is not blocked."), status=data["status"])
+        plan = ledger.document(data["plan"])
+        if category not in barred(plan):
+            raise Problem("no-category", N_("There is no special category {category}."), category=category)
+        categories.allow(data["agreement"], category, reason, protection_plan, expires, person)
+        plan = {**plan, "overrides": categories.overrides(data["agreement"])}
+        status = "blocked" if barred(plan) else "waiting"
+        changed = {**data, "plan": ledger.keep(plan, "plan"), "status": status}
+        put(changed, "extract.overridden", person, plan=changed["plan"], category=category, status=status)
+    return changed
 
 
 def _heard(payload: dict) -> datetime:
@@ -146,7 +175,7 @@ def _make(payload: dict) -> dict:
     data = get(key)
     query = ledger.document(data["kept"])["document"]["query"]
     try:
-        plan = extraction.plan_for(query)
+        plan = extraction.plan_for(query, data["agreement"])
         before = extraction.before(query, plan)
         made = extraction.make(data["agreement"], query, plan, extraction.folder(key), clock.now())
         return {"plan": plan, "before": before, **made}

@@ -19,6 +19,7 @@ from ansim.privacy.deid import plan, special
 from ansim.research.cohort.tables import available_tables
 from ansim.sites import clock
 from ansim.sites.exchange import trust
+from ansim.sites.holder import categories as codes
 from ansim.sites.holder import reviews, source
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
@@ -69,7 +70,7 @@ def _linker_designated(linkage: dict | None, held: dict | None, now: datetime) -
 def categories(query: dict) -> list[str]:
     """Special categories (G1) that the query touches in this holder's data."""
     with source.connect() as con:
-        found = special.find(con, plan.scope(query), special.load(), available_tables(con))
+        found = special.find(con, plan.scope(query), codes.codes(), available_tables(con))
     return [each["category"] for each in found["blocked"]]
 
 

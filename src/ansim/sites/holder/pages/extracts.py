@@ -1,6 +1,6 @@
 """Extracts at this holder: what was asked, the plan, the risk before and after, the decisions, and what was refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +18,9 @@ from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.web import charts, figures
 from ansim.sites.web.formats import percent, phrase
-from ansim.sites.web.forms import Form
+from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
-from ansim.sites.wording import EXTRACT, EXTRACT_NEXT
+from ansim.sites.wording import EXTRACT, EXTRACT_NEXT, SPECIAL
 
 ROLES = ("operator", "reviewer", "steward", "officer", "auditor")
 TIERS = {"low": _("low"), "medium": _("medium"), "high": _("high")}
@@ -49,6 +49,21 @@ class DecisionForm(Form):
 
 class MeetingForm(DecisionForm):
     present = forms.BooleanField(label=_("I sat in the review meeting"), required=False)
+
+
+class OverrideForm(Form):
+    category = forms.ChoiceField(label=_("Special category"))
+    reason = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
+    protection_plan = forms.CharField(
+        label=_("Protection plan"),
+        help_text=_("What keeps these people safe beyond the usual measures."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    expires = forms.DateField(label=_("Last day of the override"), widget=DayInput())
+
+    def __init__(self, *args: Any, choices: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["category"].choices = [(name, SPECIAL.get(name, name)) for name in choices]
 
 
 @page(*ROLES)
@@ -161,6 +176,11 @@ def _acts(request: HttpRequest, data: dict, state: Any) -> list[Section]:
                 [FormPart(None, f"/extracts/{data['id']}/run/", _("Make the extract"), text=text)],
             )
         ]
+    if "officer" in roles and data["status"] == "blocked":
+        form = OverrideForm(choices=extracts.barred(ledger.document(data["plan"])))
+        text = _("You answer for it by name. It holds for all extracts under this agreement until the last day.")
+        part = FormPart(form, f"/extracts/{data['id']}/override/", _("Record the override"), text=text)
+        return [Section(_("Override the block"), [part])]
     if "reviewer" in roles and data["status"] == "in review":
         if user in state.operators:
             return [Section("", [Notice(_("Who made an extract does not judge it."))])]
