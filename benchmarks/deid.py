@@ -2,9 +2,9 @@
 
     python benchmarks/deid.py [--peers VENV] [--cdm FILE.duckdb] [--quick]
 
-VENV: a virtual environment of its own with the peers: `python -m venv VENV && VENV/bin/pip install pycanon anjana`; what is
-not there is skipped and said. FILE: an OMOP CDM for the extract. Times are the best of three by the wall clock; where the
-machine is shared, ratios are the finding. Writes benchmarks/results/deid.json.
+VENV: a virtual environment of its own with the peer: `python -m venv VENV && VENV/bin/pip install pycanon pyarrow`;
+what is not there is skipped and said. FILE: an OMOP CDM for the extract. Times are the best of three by the wall clock;
+where the machine is shared, ratios are the finding. Writes benchmarks/results/deid.json.
 """
 
 import argparse
@@ -208,7 +208,7 @@ def reading(documents: int) -> dict[str, Any]:
     sys.path.insert(0, str(HERE.parent / "tests" / "unit" / "privacy"))
     import notes_world
 
-    rng = random.Random(2)
+    rng = random.Random(2)  # noqa: S311 (drawn notes, no secret)
     notes = [notes_world.note(rng)[0] for _ in range(documents)]
     forms, _ = best(lambda: [texts.find(note, with_names=False) for note in notes])
     everything, _ = best(lambda: [texts.find(note) for note in notes])
@@ -235,7 +235,9 @@ def extracting(cdm: Path) -> dict[str, Any]:
         "period": {"from": "1900-01-01", "to": "2030-12-31"},
     }
     with duckdb.connect(str(cdm), read_only=True) as con:
-        made = plan.compile(query, run.cdm_tables(con), data_version="benchmark", policy={"max_suppressed_permille": 200})
+        made = plan.compile(
+            query, run.cdm_tables(con), data_version="benchmark", policy={"max_suppressed_permille": 200}
+        )
     cohort = """(SELECT person_id, min(condition_start_date) AS start_date, min(condition_start_date) + 30 AS end_date
         FROM condition_occurrence GROUP BY person_id)"""
     secret = os.urandom(32)
@@ -269,8 +271,14 @@ def main() -> None:
     rows = 100_000 if given.quick else 1_000_000
     if given.peers is None:
         print("No --peers: pycanon is skipped (python -m venv VENV && VENV/bin/pip install pycanon).")
-    found: dict[str, Any] = {"machine": platform.platform(), "processors": os.cpu_count(), "python": sys.version.split()[0],
-                             "duckdb": duckdb.__version__, "numpy": np.__version__, "load": os.getloadavg()}  # fmt: skip
+    found: dict[str, Any] = {
+        "machine": platform.platform(),
+        "processors": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "duckdb": duckdb.__version__,
+        "numpy": np.__version__,
+        "load": os.getloadavg(),
+    }
     if given.cdm:  # first, so that its memory is its own
         found["extract"] = extracting(given.cdm)
     found["risk"] = risks(rows, given.peers)

@@ -13,40 +13,21 @@ from typing import Any
 
 from ansim.errors import N_, Problem
 
-TYPES = frozenset(
-    (
-        *("Patient", "Condition", "Observation", "Procedure", "Encounter", "MedicationRequest", "Immunization"),
-        *("AllergyIntolerance", "DiagnosticReport", "MedicationAdministration", "MedicationStatement"),
-    )
-)
-KEPT = frozenset(
-    ("resourceType", "status", "intent", "gender", "clinicalStatus", "verificationStatus", "category", "code", "coding")
-    + (
-        "system",
-        "display",
-        "class",
-        "type",
-        "vaccineCode",
-        "medicationCodeableConcept",
-        "valueQuantity",
-        "value",
-        "unit",
-    )
-    + ("valueCodeableConcept", "valueInteger", "valueBoolean", "component", "interpretation", "criticality", "severity")
-    + ("subject", "patient", "encounter", "period", "result", "comparator", "bodySite", "method", "primarySource")
-)
-DATES = frozenset(
-    (
-        "effectiveDateTime",
-        "onsetDateTime",
-        "abatementDateTime",
-        "recordedDate",
-        "performedDateTime",
-        "authoredOn",
-        "start",
-    )
-    + ("end", "occurrenceDateTime", "deceasedDateTime", "effectivePeriod", "performedPeriod", "onsetPeriod")
-)
+_TYPES = """
+    Patient Condition Observation Procedure Encounter MedicationRequest Immunization AllergyIntolerance DiagnosticReport
+    MedicationAdministration MedicationStatement
+"""
+_KEPT = """
+    resourceType status intent gender clinicalStatus verificationStatus category code coding system display class type
+    vaccineCode medicationCodeableConcept valueQuantity value unit valueCodeableConcept valueInteger valueBoolean
+    component interpretation criticality severity subject patient encounter period result comparator bodySite method
+    primarySource
+"""
+_DATES = """
+    effectiveDateTime onsetDateTime abatementDateTime recordedDate performedDateTime authoredOn start end
+    occurrenceDateTime deceasedDateTime effectivePeriod performedPeriod onsetPeriod
+"""
+TYPES, KEPT, DATES = (frozenset(names.split()) for names in (_TYPES, _KEPT, _DATES))
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CODED = frozenset(("code", "system", "display"))
 
