@@ -15,7 +15,7 @@ from ansim.sites.pages import Done, FormPart, Page, Section, act, page
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Checkpoint, Cosignature, Event, Job, LedgerHead
 from ansim.sites.web.parts import Code, Column, Fact, Table
-from ansim.sites.wording import called
+from ansim.sites.wording import JOB, called, tag
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -122,12 +122,23 @@ def jobs_page(request: HttpRequest) -> Page:
         _("Jobs"),
         [
             Column(_("Job")),
+            Column(_("With")),
             Column(_("State")),
             Column(_("Tries"), number=True),
             Column(_("Progress")),
             Column(_("Last error")),
         ],
-        [[Code(job.kind), job.state, job.attempts, job.progress, job.error[:200]] for job in rows],
+        [
+            [
+                Code(job.kind),
+                called(job.lane.partition(":")[2]) or "–",  # messages: the lane of their receiver or sender
+                tag(JOB, job.state),
+                job.attempts,
+                job.progress or "–",
+                job.error[:200] or "–",
+            ]
+            for job in rows
+        ],
     )
     dead = [
         FormPart(None, f"/jobs/{job.id}/again/", _("Try again"), text=f"{job.kind} {job.id}")

@@ -78,6 +78,11 @@ SPECIAL = {
     "rare-disease": _("Rare diseases"),
     "abuse-abortion": _("Abuse and abortion"),
 }
+JOB: dict[str, Tag] = {
+    "queued": Tag(_("Waiting"), "info"),
+    "leased": Tag(_("Running"), "info"),
+    "dead": Tag(_("Failed for good"), "danger"),
+}
 CERTAINTY: dict[str, Tag] = {  # governance.rules.TAGS
     "V": Tag(_("Text read"), "success"),
     "S": Tag(_("From secondary sources"), "info"),

@@ -7,6 +7,7 @@ certificate of what was destroyed on the record. Other rooms name what they hold
 import base64
 from collections.abc import Callable
 
+from ansim.errors import N_
 from ansim.governance import board as board_core
 from ansim.governance import review as review_core
 from ansim.governance.agreement import OPEN, Close, End, agreement
@@ -77,7 +78,7 @@ def _closed(payload: dict, done: tuple[list[dict], bytes]) -> None:
     agreements.over(key)
     review = reviews.get(request)
     if review.status != "closed" and review.agreement == key:
-        reason = "The agreement has ended." if state.status == "ended" else "The agreement was terminated."
+        reason = N_("The agreement has ended.") if state.status == "ended" else N_("The agreement was terminated.")
         reviews.moved(request, review_core.Close(by="clock", reason=reason), "clock")
         if ledger.load(board, request).status in (*board_core.OUTCOMES, "revoked"):
             ledger.execute(board, request, board_core.Close(by="clock", reason=reason), actor="clock")

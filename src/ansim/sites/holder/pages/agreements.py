@@ -171,7 +171,7 @@ def _clauses(terms: dict) -> Section:
 
 def _value(field: str, terms: dict) -> Any:
     value = terms[field]
-    if value is None or value == []:
+    if value in (None, [], {}):
         return _("None")
     match field:
         case "user":

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 from django.urls import path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.governance.core import civil_day
@@ -23,7 +24,9 @@ from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Moment, Table, Tag
 from ansim.sites.wording import (
     CERTAINTY,
+    MODES,
     OFFICES,
+    PURPOSES,
     SPECIAL,
     STATUS,
     TIER_REASONS,
@@ -206,7 +209,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             who=OFFICES.get(wait["on"], wait["on"]),
             by=day(wait["due"]),
             late=wait["days_late"] > 0,
-            text=state.reason if state.status in {"returned", "closed"} else "",
+            text=gettext(state.reason) if state.reason and state.status in {"returned", "closed"} else "",
             actions=_board_link(request, key, state),
         ),
         over=called(state.applicant),
@@ -285,7 +288,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
         Fact(_("Organisation"), called(case["org"])),
         Fact(_("Asked by"), case["person"]),
         Fact(_("Area of research"), area_names(case["areas"])),
-        Fact(_("Purpose"), case["purpose"]),
+        Fact(_("Purpose"), PURPOSES.get(case["purpose"], case["purpose"])),
         Fact(_("Asked"), datetime.fromisoformat(case["opened"])),
     ]
     query = document["query"] if document else case["query"]
@@ -297,7 +300,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
         told = [
             Fact(_("Lay summary"), document["summary"]),
             Fact(_("Period asked for"), f"{document['not_before']} – {document['not_after']}"),
-            Fact(_("Mode"), ", ".join(document["modes"])),
+            Fact(_("Mode"), ", ".join(str(MODES.get(mode, mode)) for mode in document["modes"])),
             Fact(_("Place of analysis"), called(document["place"]["centre"])),
             Fact(_("Members"), ", ".join(f"{each['name']} ({each['id']})" for each in document["people"])),
             Fact(_("Most persons"), document["max_persons"] or _("None")),

@@ -136,6 +136,7 @@ def agreement(request: HttpRequest, key: str) -> Page:
         ),
         Fact(_("Area of research"), area_names(made.get("areas", []))),
         Fact(_("Period"), f"{made.get('not_before', '')} – {made.get('not_after', '')}"),
+        Fact(_("Version"), made.get("version")),
         Fact(_("Terms"), Code(made.get("digest", ""), 16), note=_("SHA-256 of the terms that every party signed")),
         Fact(_("In force at"), ", ".join(named(each) for each in made["said_by"])),
     ]
@@ -169,7 +170,8 @@ def _differences(entry: dict) -> list[Section]:
     rows = [[named(site), *(_said(name, word.get(name)) for name in odd)] for site, word in sorted(words.items())]
     note = _("Each site enters its own word. After a change of an agreement they differ until all have entered it.")
     columns = [Column(_("Reported by")), *(Column(SAID[name]) for name in odd)]
-    return [Section(_("Where the reports differ"), [Table(_("Where the reports differ"), columns, rows, note=note)])]
+    table = Table(_("Where the reports differ"), columns, rows, note=note, hide_caption=True)
+    return [Section(_("Where the reports differ"), [table])]
 
 
 def _said(name: str, value: Any) -> Any:
