@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("story", ["holder_life", "keyagency_life", "exchange_life", "hub_life"])
+@pytest.mark.parametrize("story", ["holder_life", "keyagency_life", "exchange_life", "hub_life", "catalogue_life"])
 def test_a_site_does_what_was_agreed_and_nothing_else(story, tmp_path):
     file = Path(__file__).with_name(f"{story}.py")
     done = subprocess.run(

@@ -10,8 +10,10 @@ from rich.console import Console
 
 from ansim.cli import deid, load, signing
 from ansim.cli.agreement import agreement
+from ansim.cli.catalogue import app as catalogue
 from ansim.cli.doctor import doctor
 from ansim.cli.link import link
+from ansim.cli.profile import profile
 from ansim.cli.quality import quality
 from ansim.cli.rules import rules
 from ansim.errors import Problem
@@ -25,6 +27,7 @@ app = typer.Typer(
 console = Console()
 app.command()(doctor)
 app.command()(quality)
+app.command()(profile)
 app.command()(signing.sign)
 app.command()(signing.verify)
 app.command()(link)
@@ -32,6 +35,7 @@ app.add_typer(signing.keys, name="key")
 app.add_typer(deid.app, name="deid")
 app.add_typer(rules, name="rules")
 app.add_typer(agreement, name="agreement")
+app.add_typer(catalogue, name="catalogue")
 app.add_typer(load.app, name="load")
 
 

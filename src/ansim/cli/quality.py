@@ -31,7 +31,7 @@ def quality(
     from ansim.data.quality.dqd import as_dqd, source_of
 
     console = Console()
-    engine = _engine(cdm, memory)
+    engine = engine_at(cdm, memory)
     started = datetime.now(UTC)
     try:
         with Progress(console=console, transient=True) as bar:
@@ -55,7 +55,7 @@ def quality(
         raise typer.Exit(1)
 
 
-def _engine(cdm: Path, memory: str) -> Any:
+def engine_at(cdm: Path, memory: str) -> Any:
     import tomllib
 
     from ansim.data.engine import open_engine

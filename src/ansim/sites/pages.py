@@ -85,6 +85,7 @@ class Page:
     trail: Sequence[Any] = ()
     status: int = 200
     template: str = "web/page.html"
+    shown: Mapping[str, Any] = field(default_factory=dict)  # what only the template needs: forms, pages of a list
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,9 @@ def _show(request: HttpRequest, found: Page) -> HttpResponse:
         return JsonResponse(dict(found.data), status=found.status)
     problem = request.session.pop("problem", None) if request.session.session_key else None
     context = {name: getattr(found, name) for name in ("title", "sections", "answer", "lead", "over", "trail")}
-    return render(request, found.template, {**context, "problems": problem, **found.data}, status=found.status)
+    return render(
+        request, found.template, {**context, "problems": problem, **found.data, **found.shown}, status=found.status
+    )
 
 
 def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | None:

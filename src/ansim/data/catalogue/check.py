@@ -159,7 +159,7 @@ def _is_integer(value: Any) -> bool:
 
 both = fields(ko=text, en=text)
 name = matching(r"[a-z0-9][a-z0-9._-]{0,63}")
-address = matching(r"https?://[^\s<>\"]{1,300}")
+address = matching(r"https?://[^\s<>\"{}|\\^`]{1,300}")
 number = matching(r"-?[0-9]{1,12}([.][0-9]{1,12})?")
 VERDICTS = fields(**{"pass": rules_count, "fail": rules_count, "not_applicable": rules_count})
 DESCRIPTION = fields(
@@ -167,6 +167,7 @@ DESCRIPTION = fields(
         # Terms of GA4GH's Data Use Ontology, areas of research and a page where one may ask: how data may be had.
         "access": fields({"contact": address, "note": both}, duo=each(matching(r"DUO:\d{7}")), areas=each(name)),
         "variables_left_out": rules_count,
+        "categories": each(one_of("EHRS", "HRAD", "MRMR", "RQSH")),  # of `dcat.CATEGORIES`
     },
     ansim=one_of("dataset/1"),
     id=name,

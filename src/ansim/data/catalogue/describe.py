@@ -32,12 +32,14 @@ def describe(
     version: str,
     issued: datetime,
     access: dict | None = None,
+    categories: list[str] | None = None,
 ) -> dict:
     """The description of one dataset version, as a document without floats, ready to be signed.
 
     profile: of `ansim.data.profile`. quality: of `ansim.data.quality.assess`. holder: {"id", "name": {ko, en}}.
     title, description: {ko, en}. keywords: {ko: [...], en: [...]}. version: SHA-256 of the CDM file. issued: aware.
     access: {"duo": [...], "areas": [...], "contact", "note"}, how the data may be had; without it `ACCESS`.
+    categories: of Article 51 of the EHDS regulation (`dcat.CATEGORIES`): EHRS for care records, HRAD for claims.
     Raises Problems when the document would tell of fewer people than the profile's threshold.
     """
     commonest = sorted(profile["variables"], key=lambda one: -(one["people"] or 0))[:MOST_VARIABLES]
@@ -65,6 +67,7 @@ def describe(
         },
         "quality": summary(quality),
         "access": {**ACCESS, **(access or {})},
+        "categories": categories or ["EHRS"],
     }
     check_description(document, profile["threshold"])
     return document

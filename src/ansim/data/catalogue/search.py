@@ -1,105 +1,130 @@
-"""Search over dataset descriptions in Korean and English, without an engine.
+"""Search over dataset descriptions: words in Korean and English, filters, and how many people have what since when."""
 
-Korean has no spaces inside compounds and its particles stick to words, so Hangul is indexed by single syllables and
-pairs of them (one syllable is needed for words such as 암, pairs for precision); Latin text by words. A Korean query is
-widened by the English clinical words of `synonyms_ko.csv`, because concept names are English.
-"""
-
-import csv
-import math
-import re
-from collections import Counter
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
-WEIGHTS = {"title": 6, "keyword": 5, "variable": 2, "description": 1}
-WORD = re.compile(r"[0-9a-z]+|[가-힣]+")
-PAIR_WEIGHT, SINGLE_WEIGHT = 1.0, 0.1
+import numpy as np
+
+from ansim.data.catalogue.index import Index
+
+MOST_VARIABLES = 10
 
 
-def search(descriptions: list[dict], query: str, language: str = "ko") -> list[dict]:
-    """The descriptions that match, best first: [{"description", "score", "variables"}].
+@dataclass(frozen=True)
+class Filters:
+    """What a dataset must also be. people: at least so many have what the words say (or are in the data), since the
+    year `since` if one is given. None and "" ask for nothing."""
 
-    variables: entries of the description that match (at most 10). An empty query gives all, by title in `language`.
-    Every word of the query must be found (itself or by a synonym).
+    holder: str = ""
+    area: str = ""
+    duo: str = ""
+    event: str = ""
+    since: int | None = None
+    people: int | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What fits a question, best first; entries are made only for the part that is looked at."""
+
+    index: Index
+    order: list[int]
+    score: np.ndarray
+    fitting: set[int]
+    filters: Filters
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def hits(self, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
+        """[{"description", "score", "variables", "people"}]; variables: those that fit, at most 10, those that most
+        people have first. people: the most of them (since the year of the filter), or those of the dataset when no
+        variable fits; None when suppressed."""
+        return [self._hit(place) for place in self.order[start:stop]]
+
+    def _hit(self, place: int) -> dict[str, Any]:
+        one = self.index.descriptions[place]
+        rows = zip(one["variables"], self.index.variables[place], strict=True)
+        fit = [{**row, "people": people_since(row, self.filters.since)} for row, own in rows if own in self.fitting]
+        fit = sorted(fit, key=lambda row: -(row["people"] or 0))[:MOST_VARIABLES]
+        people = fit[0]["people"] if fit else one["people"]
+        return {"description": one, "score": float(self.score[place]), "variables": fit, "people": people}
+
+
+def find(index: Index, query: str, language: str = "ko", filters: Filters | None = None) -> Found:
+    """What fits the words and the filters. An empty query gives all, by title in `language`."""
+    filters = filters or Filters()
+    if query.strip():
+        score, fitting = index.search(query)
+    else:
+        score, fitting = np.ones(len(index.descriptions)), set()
+    held = score > 0
+    for name, value in (("holder", filters.holder), ("area", filters.area), ("duo", filters.duo),
+                        ("event", filters.event)):  # fmt: skip
+        if value:
+            held &= _facet(index, name).get(value, np.zeros(len(held), bool))
+    found = Found(index, [], score, fitting, filters)
+    order = [place for place in held.nonzero()[0].tolist() if _enough(found, place)]
+    if query.strip():
+        order.sort(key=lambda place: (-score[place], index.descriptions[place]["id"]))
+    else:
+        order.sort(key=lambda place: (index.descriptions[place]["title"].get(language, ""), place))
+    return replace(found, order=order)
+
+
+def _enough(found: Found, place: int) -> bool:
+    """Whether the dataset reaches the year and, for what the words say, the number of people of the filters."""
+    coverage, since = found.index.descriptions[place]["coverage"], found.filters.since
+    if since is not None and (not coverage or int(coverage["to"][:4]) < since):
+        return False
+    return found.filters.people is None or (found._hit(place)["people"] or 0) >= found.filters.people
+
+
+def search(
+    descriptions: list[dict] | Index, query: str, language: str = "ko", filters: Filters | None = None
+) -> list[dict[str, Any]]:
+    """All that fit, best first, as `Found.hits` gives them."""
+    index = descriptions if isinstance(descriptions, Index) else Index(descriptions)
+    return find(index, query, language, filters).hits()
+
+
+def people_since(variable: dict, year: int | None) -> int | None:
+    """People with a record of the variable in the year or later: the sum over the years of their last records.
+
+    Years with too few people are not in it, so the true number may be higher; each year's number is rounded.
     """
-    words = WORD.findall(query.lower())
-    if not words:
-        ordered = sorted(descriptions, key=lambda one: (one["title"].get(language, ""), one["id"]))
-        return [{"description": one, "score": 0, "variables": []} for one in ordered]
-    indexed = [(one, _index(one)) for one in descriptions]
-    common = Counter(term for _, terms in indexed for term in terms)
-    alternatives = [[terms_of(option) for option in [word, *synonyms().get(word, ())]] for word in words]
-    found = []
-    for one, terms in indexed:
-        scores = [max(_score(option, terms, common, len(indexed)) for option in options) for options in alternatives]
-        if all(score > 0 for score in scores):
-            found.append({"description": one, "score": sum(scores), "variables": _matching(one, alternatives)})
-    return sorted(found, key=lambda hit: (-hit["score"], hit["description"]["id"]))
+    if year is None:
+        return variable["people"]
+    return sum(people for last, people in variable.get("last_years", []) if last >= year) or None
 
 
-def terms_of(text: str) -> dict[str, float]:
-    """Terms with their weight: Latin words whole, Hangul as pairs of syllables and single ones."""
-    terms: dict[str, float] = {}
-    for word in WORD.findall(text.lower()):
-        if word[0] < "가":
-            terms[_stem(word)] = PAIR_WEIGHT
-            continue
-        terms |= {single: max(SINGLE_WEIGHT, terms.get(single, 0)) for single in word}
-        terms |= {word[place : place + 2]: PAIR_WEIGHT for place in range(len(word) - 1)}
-        if len(word) == 1:
-            terms[word] = PAIR_WEIGHT
-    return terms
+FACETS: dict[str, Callable[[dict], set[str]]] = {
+    "holder": lambda one: {one["holder"]["id"]},
+    "area": lambda one: set(one.get("access", {}).get("areas", [])),
+    "duo": lambda one: set(one.get("access", {}).get("duo", [])),
+    "event": lambda one: {row["event"] for row in one["variables"]},
+}
+_masks: WeakKeyDictionary[Index, dict[str, dict[str, np.ndarray]]] = WeakKeyDictionary()
 
 
-@cache
-def synonyms() -> dict[str, tuple[str, ...]]:
-    """Korean clinical words and the English words that concept names use for them."""
-    text = files(__package__).joinpath("synonyms_ko.csv").read_text(encoding="utf-8")
-    found: dict[str, list[str]] = {}
-    for row in csv.DictReader(text.splitlines()):
-        found.setdefault(row["korean"], []).append(row["english"])
-    return {word: tuple(english) for word, english in found.items()}
+def _facet(index: Index, name: str) -> dict[str, np.ndarray]:
+    """For each value of a facet, which descriptions have it."""
+    known = _masks.setdefault(index, {})
+    if name not in known:
+        held: dict[str, list[int]] = {}
+        for place, one in enumerate(index.descriptions):
+            for value in FACETS[name](one):
+                held.setdefault(value, []).append(place)
+        known[name] = {value: np.isin(np.arange(len(index.descriptions)), places) for value, places in held.items()}
+    return known[name]
 
 
-def _index(one: dict) -> dict[str, float]:
-    index: dict[str, float] = {}
-    for weight, text in _texts(one):
-        for term, share in terms_of(text).items():
-            index[term] = max(index.get(term, 0), weight * share)
-    return index
-
-
-def _texts(one: dict) -> list[tuple[int, str]]:
-    texts = [(WEIGHTS["title"], text) for text in [*one["title"].values(), *one["holder"]["name"].values()]]
-    texts += [(WEIGHTS["description"], text) for text in one["description"].values()]
-    texts += [(WEIGHTS["keyword"], word) for group in one["keywords"].values() for word in group]
-    return texts + [(WEIGHTS["variable"], variable["name"]) for variable in one["variables"]]
-
-
-def _score(wanted: dict[str, float], terms: dict[str, float], common: Counter, total: int) -> float:
-    """Zero unless all of the option's pairs (or its only syllable, or its words) are there."""
-    needed = [term for term, share in wanted.items() if share == PAIR_WEIGHT]
-    if not needed or any(term not in terms for term in needed):
-        return 0.0
-    return sum(terms[term] * math.log(1 + (1 + total) / (1 + common[term])) for term in needed) / len(needed)
-
-
-def _matching(one: dict, alternatives: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
-    """The variables that match, those with more of the query's words first."""
-
-    def hits(variable: dict) -> int:
-        terms = terms_of(variable["name"])
-        return sum(
-            any(all(term in terms for term, share in option.items() if share == PAIR_WEIGHT) for option in options)
-            for options in alternatives
-        )
-
-    ranked = sorted(((hits(variable), variable) for variable in one["variables"]), key=lambda pair: -pair[0])
-    return [variable for count, variable in ranked if count][:10]
-
-
-def _stem(word: str) -> str:
-    """Plural s away: enough for clinical nouns, and harmless where it is wrong on both sides alike."""
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "is", "us")) else word
+def facets(found: Found) -> dict[str, dict[str, int]]:
+    """For each facet, how many of what was found has each value; the commonest first."""
+    counted = {}
+    for name in FACETS:
+        numbers = {value: int(mask[found.order].sum()) for value, mask in _facet(found.index, name).items()}
+        counted[name] = {value: n for value, n in sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0])) if n}
+    return counted

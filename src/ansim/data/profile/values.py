@@ -10,7 +10,7 @@ from ansim.data.profile import sql
 from ansim.data.profile.rules import Rule, decimal
 
 STEPS = 12
-DIGITS = 6  # of a step: engines add decimals in different orders, so the last bits of a mean differ
+NUDGE = 0.000001  # of a step: engines add decimals in different orders, so the last bits of a mean differ
 
 
 def _own(event: Event) -> str:
@@ -85,7 +85,7 @@ def step_queries(events: list[Event], found: dict[str, list[dict]]) -> dict[str,
                 f"CAST({(one['high'] - one['low']) / STEPS!r} AS DOUBLE))"
                 for one in rows
             )
-            step = f"CAST(FLOOR(ROUND((mean - r.low) / r.width, {DIGITS})) AS INT)"
+            step = f"CAST(FLOOR((mean - r.low) / r.width + {NUDGE}) AS INT)"
             wanted[f"steps: {event.kind}"] = f"""WITH means AS (
                 SELECT {event.concept} AS concept, COALESCE({sql.UNITS[event.kind]}, 0) AS unit, person_id,
                   AVG({sql.value(event)}) AS mean

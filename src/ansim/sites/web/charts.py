@@ -77,6 +77,12 @@ def people_by_year(title: Any, years: Sequence[tuple[int, int | None]], *, thres
     return _chart("columns", title, rows, 260, {"x": _("Year"), "y": _("People")})
 
 
+def distribution(title: Any, steps: Sequence[tuple[str, int | None]], *, unit: Any = "", threshold: int = 10) -> Chart:
+    """Columns of people by steps of a measured value, from low to high; a step is named by its lower end."""
+    rows = [{"x": name, "y": people or 0, "label": _shown(people, threshold)} for name, people in steps]
+    return _chart("columns", title, rows, 220, {"x": phrase(unit), "y": _("People")})
+
+
 def age_and_sex(title: Any, bands: Sequence[tuple[str, int | None, int | None]], *, threshold: int = 10) -> Chart:
     """A pyramid: (age band, women, men) from young to old."""
     rows = [
