@@ -44,6 +44,9 @@ def con(small_cdm, people):
     return cdm.con
 
 
+@pytest.mark.parametrize(
+    "engine_of", ["duckdb", "postgres", pytest.param("spark", marks=pytest.mark.soak)], indirect=True
+)  # on Spark each of some sixty questions takes a second
 def test_equal_on_every_engine(engine_of, con):
     assert profile(engine_of(con), threshold=5, base=3) == profile(con, threshold=5, base=3)
 
