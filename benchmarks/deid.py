@@ -4,7 +4,8 @@
 
 VENV: a virtual environment of its own with the peer: `python -m venv VENV && VENV/bin/pip install pycanon pyarrow`;
 what is not there is skipped and said. FILE: an OMOP CDM for the extract. Times are processor seconds (all threads),
-the least of three, so that they say something on a machine that others use too; the extract is also timed by the clock. Writes benchmarks/results/deid.json.
+the least of three, so that they say something on a machine that others use too; the extract is also timed by the clock.
+Writes benchmarks/results/deid.json.
 """
 
 import argparse
