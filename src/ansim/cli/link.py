@@ -17,6 +17,9 @@ def link(
     output: Annotated[Path, typer.Option(help="where the pairs are written (CSV)")],
     seen: Annotated[Path | None, typer.Option(help="a new folder for what each role saw")] = None,
     column: Annotated[list[str] | None, typer.Option(help="a file's own column name, such as name=성명")] = None,
+    near: Annotated[
+        bool, typer.Option("--near", help="compare who was not matched by fuzzy encodings too; not the official flow")
+    ] = False,
     compatibility: Annotated[
         bool, typer.Option("--compatibility", help="the guideline's salted hashes, weaker: see docs/privacy.md")
     ] = False,
@@ -43,12 +46,15 @@ def link(
             registers,
             mode=COMPATIBILITY if compatibility else OBLIVIOUS,
             seen=seen,
+            near=near,
             progress=lambda what, done, whole: bar.update(task, description=what, completed=done, total=whole),
         )
     pairs = play.write_pairs(found["groups"], output)
     for pair, report in found["reports"].items():
         rate = report["match_rate_permille"] / 10
         console.print(f"{pair}: {report['matched']} pairs, {rate} % of the smaller file", highlight=False)
+    if near:
+        console.print(f"{found['near']} more pairs by fuzzy encodings.", highlight=False)
     console.print(f"{pairs} pairs in [bold]{output}[/], {found['contradictions']} contradictions left out.")
 
 

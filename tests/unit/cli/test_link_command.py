@@ -64,3 +64,15 @@ def test_wrong_input_is_named(tmp_path):
     words = ["link", str(tmp_path / "hospital.csv"), "--output", str(tmp_path / "pairs.csv")]
     assert isinstance(CliRunner().invoke(app, words).exception, Problem)
     assert not (tmp_path / "pairs.csv").exists()
+
+
+def test_fuzzy_encodings_find_whom_no_token_matched(tmp_path):
+    """Five percent of noise in each item; false pairs stay rare with and without."""
+    _, _, truth = files(tmp_path, people=1500, noise=0.05)
+    assert run(tmp_path, "--compatibility").exit_code == 0
+    by_tokens = pairs(tmp_path)
+    assert run(tmp_path, "--compatibility", "--near").exit_code == 0
+    both = pairs(tmp_path)
+    assert by_tokens < both
+    assert 2 * len(both & truth) / (len(both) + len(truth)) >= 0.98
+    assert len(both - truth) <= 0.005 * len(both)

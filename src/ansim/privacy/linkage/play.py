@@ -18,7 +18,7 @@ import duckdb
 from ansim.data.cdm.schema import literal
 from ansim.errors import N_, Problem
 from ansim.privacy.deid.keys import serials
-from ansim.privacy.linkage import keys, match, oprf, tokens
+from ansim.privacy.linkage import fuzzy, keys, match, oprf, tokens
 from ansim.privacy.linkage.keys import COMPATIBILITY, ITEMS, KINDS, OBLIVIOUS, Kind
 
 BATCH = 5_000  # people between two steps of progress
@@ -63,12 +63,14 @@ def play(
     mode: str = OBLIVIOUS,
     kinds: tuple[Kind, ...] = KINDS,
     seen: Path | None = None,
+    near: bool = False,
     progress: Progress = lambda what, done, whole: None,
 ) -> dict[str, Any]:
     """Link two or more registers {institution: people as `read` gives them}.
 
-    Gives {"groups": [{institution: id}], "reports", "contradictions"}, see match.groups. seen: a new folder in which
-    each role's own folder holds what it saw. Secrets are made for this run and forgotten.
+    Gives {"groups": [{institution: id}], "reports", "contradictions", "near"}, see match.groups. seen: a new folder in
+    which each role's own folder holds what it saw. near: of two registers, those that no token matched are compared by
+    fuzzy encodings too, outside the official flow. Secrets are made for this run and forgotten.
     """
     if mode not in (OBLIVIOUS, COMPATIBILITY):
         raise Problem("unknown-mode", N_("There is no linkage mode {mode}."), mode=mode)
@@ -99,7 +101,21 @@ def play(
     found = match.groups(lists, [kind.name for kind in kinds])
     with _note(seen, "linker", "groups.json") as write:
         write(json.dumps(found["groups"], indent=1))
-    return {**found, "groups": [{name: ids[name][serial] for name, serial in one.items()} for one in found["groups"]]}
+    groups = [{name: ids[name][serial] for name, serial in one.items()} for one in found["groups"]]
+    more = _near(registers, groups) if near else []
+    return {**found, "groups": groups + more, "near": len(more)}
+
+
+def _near(registers: Mapping[str, list[dict]], groups: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Pairs of people whom no token matched, by encodings under a key of this run that the institutions share."""
+    if len(registers) != 2:
+        raise Problem("two-lists", N_("Fuzzy matching is done between two files at a time."))
+    (one, left), (other, right) = registers.items()
+    matched = {name: {group[name] for group in groups if name in group} for name in registers}
+    left = [row for row in left if row["id"] not in matched[one]]
+    right = [row for row in right if row["id"] not in matched[other]]
+    pairs, _ = fuzzy.match(secrets.token_bytes(32), left, right)
+    return [{one: left[first]["id"], other: right[second]["id"]} for first, second in pairs]
 
 
 def write_pairs(groups: list[dict[str, str]], file: Path) -> int:
