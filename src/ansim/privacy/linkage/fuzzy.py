@@ -205,9 +205,9 @@ def match(
     found: dict[tuple[int, int], int] = {}
     limits = {}
     for one in passes:
-        codes = [encode(key, rows, one, **options) for rows in (left, right)]
-        rows_l, rows_r, apart = distances(*codes)
-        limits[one.name] = limit = threshold(apart, min(code.strangers for code in codes))
+        code_l, code_r = encode(key, left, one, **options), encode(key, right, one, **options)
+        rows_l, rows_r, apart = distances(code_l, code_r)
+        limits[one.name] = limit = threshold(apart, min(code_l.strangers, code_r.strangers))
         near = apart <= limit
         for first, second, bits in zip(rows_l[near], rows_r[near], apart[near], strict=True):
             share = int(1000 * bits / max(limit, 1))
