@@ -60,7 +60,7 @@ def test_strictest_takes_the_stricter_value_of_each_entry():
         {"ansim": "table/1", "rows": ["a"], "colums": []},
         {"ansim": "table/1", "rows": ["a", "a"]},
         {"ansim": "table/1", "rows": ["person_id"]},
-        {"ansim": "table/1", "rows": ["a"], "measure": {"kind": "median", "of": "x"}},
+        {"ansim": "table/1", "rows": ["a"], "measure": {"kind": "variance", "of": "x"}},
         {"ansim": "table/1", "rows": ["a"], "measure": {"kind": "sum"}},
         {"ansim": "table/1", "rows": list("abcde")},
         {"ansim": "table/1", "rows": "a"},

@@ -4,16 +4,12 @@ People are stored as small integers: the HMAC of the person id under a secret of
 order in which the node first met that name is the code. So codes are stable over dataset versions, compress well as
 Roaring bitmaps, and say nothing without the secret. None of this leaves the node.
 
-`check` is exact for every sum and difference of cells between one level of the new table (its body, or one of its
-margins) and one level of one earlier table (see cuts.py): pairs, nested and disjoint families. Not covered:
-combinations over three or more tables or over several levels of one (within one table secondary suppression holds),
-overlapping categories beyond pairs, facts from outside, changed values of unchanged people, and the refusal itself:
-that a cell is hidden tells that an earlier release is near, so refusals go to a checker with the reason and to the
-requester without.
+What `check` decides is written in compare.py. The refusal itself tells something too: that a cell is hidden says that
+an earlier release is near. So refusals go to a checker with the reason and to the requester without.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,12 +20,12 @@ import pyarrow as pa
 from pyroaring import BitMap
 
 from ansim.errors import N_, Problem
-from ansim.privacy.disclosure.cuts import small_cut
+from ansim.privacy.disclosure.compare import Compared, Family, Overlap, families
 from ansim.privacy.disclosure.exposure import Charge, Exposure
 from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.protect import Released
 from ansim.privacy.disclosure.rules import Finding
-from ansim.privacy.disclosure.table import TOTAL, Key, Table
+from ansim.privacy.disclosure.table import VALUED, Key, Table
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,6 @@ class ListStorage:
 class Asker:
     requester: str
     organisation: str
-
-
-Family = list[tuple[Key, BitMap]]
 
 
 @dataclass(frozen=True)
@@ -124,33 +117,68 @@ class Memory:
         Of each unsafe combination one cell is named, and only the simplest combinations: without those cells the
         others may be harmless. So hide what is named and ask again until nothing is (protect.protect does).
         """
-        families = _families({key: table.cells[key].people for key in shown})
-        size = len(self._codes) + 1
-        labels = [_labels(family, size) for family in families]
+        new = self._families(table, shown)
+        releases = [release for release in self.releases if self._may_know(release, asker)]
+        old = [(family, release) for release in releases for family in release.families]
         found: dict[Key, tuple[int, Finding]] = {}
-        for release in self.releases:
-            if not self._may_know(release, asker):
-                continue
-            for old in release.families:
-                members = [people.to_array() for _, people in old]
-                for new, label in zip(families, labels, strict=True):
-                    hit = _isolating(new, label, members, self.policy.threshold)
-                    if hit and (hit[0] not in found or hit[1] < found[hit[0]][0]):
-                        found[hit[0]] = hit[1], _difference(*hit, release, self.policy)
+        for family in new:
+            for key, cells, with_releases in self._isolating(Compared(family, self.size + 1), old):
+                if key not in found or cells < found[key][0]:
+                    found[key] = cells, _difference(key, cells, with_releases, self.policy)
         fewest = min((cells for cells, _ in found.values()), default=0)
         return [finding for cells, finding in found.values() if cells == fewest]
 
+    def _isolating(
+        self, new: Compared, old: list[tuple[Family, "Release"]]
+    ) -> Iterator[tuple[Key, int, list["Release"]]]:
+        """(key of the new cell, number of new cells, the releases) of each combination that isolates too few people."""
+        threshold, keys = self.policy.threshold, new.family.keys
+        overlaps = [new.overlap(family) for family, _ in old]
+        for (_, release), overlap in zip(old, overlaps, strict=True):
+            if hit := new.isolating(overlap, threshold):
+                yield keys[hit[0]], hit[1], [release]
+        for one, other in new.joined([family for family, _ in old], overlaps, threshold):
+            both = Overlap(
+                np.hstack([overlaps[one].shared, overlaps[other].shared]),
+                np.hstack([overlaps[one].changed, overlaps[other].changed]),
+            )
+            if hit := new.isolating(both, threshold):
+                yield keys[hit[0]], hit[1], [old[one][1], old[other][1]]
+        cells = [(cell, release) for family, release in old for cell in family.cells]
+        if cells:
+            inside = np.hstack([overlap.shared[1:] for overlap in overlaps])
+            sizes = np.concatenate([family.sizes for family, _ in old])
+            for place, one, other in new.triples([cell for cell, _ in cells], sizes, inside, threshold):
+                yield keys[place], 1, [cells[one][1], cells[other][1]]
+
+    def _families(self, table: Table, shown: Iterable[Key]) -> list[Family]:
+        shown = list(shown)
+        marks = {key: self._marks(table.cells[key].contributions) for key in shown} if _has_values(table) else None
+        return families({key: table.cells[key].people for key in shown}, table.spec.of or "", marks)
+
+    def _marks(self, contributions: np.ndarray) -> np.ndarray:
+        """Keyed 32-bit hashes of values (splitmix64, Steele et al. 2014): equal values, equal marks."""
+        key = int.from_bytes(hashlib.sha256(b"marks" + self.secret).digest()[:8], "big")
+        mixed = (contributions + 0.0).view(np.uint64) ^ np.uint64(key)  # + 0.0: one zero
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        return (mixed ^ (mixed >> np.uint64(31))).astype(np.uint32)
+
     def remember(self, table: Table, released: Released, asker: Asker, now: datetime, **facts: Any) -> None:
         """Store the sets behind the shown cells. Call it in the transaction that releases, before anything leaves."""
-        cells = [(key, table.cells[key].people.serialize()) for key in sorted(released.shown, key=str)]
+        keys = sorted(released.shown, key=str)
+        bodies = [table.cells[key].people.serialize() for key in keys]
         facts |= {
             "at": now.isoformat(),
             "requester": asker.requester,
             "organisation": asker.organisation,
             "spec": table.spec.digest,
-            "cells": [[list(key), len(body)] for key, body in cells],
+            "cells": [[list(key), len(body)] for key, body in zip(keys, bodies, strict=True)],
         }
-        self._append(Record("release", facts, b"".join(body for _, body in cells)))
+        if _has_values(table):
+            facts["of"] = table.spec.of
+            bodies += [self._marks(table.cells[key].contributions).astype("<u4").tobytes() for key in keys]
+        self._append(Record("release", facts, b"".join(bodies)))
 
     @property
     def size(self) -> int:
@@ -188,7 +216,7 @@ class Memory:
             order = np.argsort(names, kind="stable")
             self._names, self._codes = names[order], codes[order]
         elif record.kind == "release":
-            self.releases.append(Release(record.facts, tuple(_families(_unpack(record)))))
+            self.releases.append(Release(record.facts, tuple(_unpack(record))))
         elif record.kind == "anchor":
             self._take_anchor(record)
         else:
@@ -235,67 +263,24 @@ def keyed_names(ids: pa.Array, secret: bytes) -> np.ndarray:
     return np.frombuffer(bytes.fromhex(text), ">u8").astype(np.uint64)
 
 
-def _unpack(record: Record) -> dict[Key, BitMap]:
-    cells, start = {}, 0
+def _unpack(record: Record) -> list[Family]:
+    cells: dict[Key, BitMap] = {}
+    marks: dict[Key, np.ndarray] = {}
+    start = 0
     for key, length in record.facts["cells"]:
         cells[tuple(key)] = BitMap.deserialize(record.body[start : start + length])
         start += length
-    return cells
+    for key in cells if "of" in record.facts else ():
+        marks[key] = np.frombuffer(record.body, "<u4", len(cells[key]), start)
+        start += 4 * len(cells[key])
+    return families(cells, record.facts.get("of", ""), marks or None)
 
 
-def _families(cells: dict[Key, BitMap]) -> list[Family]:
-    """Cells by level (which dimensions are summed over); cells that overlap each stand alone, so pairs stay exact."""
-    levels: dict[tuple[bool, ...], Family] = {}
-    for key, people in cells.items():
-        if people:
-            levels.setdefault(tuple(part == TOTAL for part in key), []).append((key, people))
-    families: list[Family] = []
-    for family in levels.values():
-        union = BitMap.union(*(people for _, people in family))
-        disjoint = len(union) == sum(len(people) for _, people in family)
-        families += [family] if disjoint else [[cell] for cell in family]
-    return families
+def _has_values(table: Table) -> bool:
+    return table.spec.kind in VALUED
 
 
-def _labels(family: Family, size: int) -> np.ndarray:
-    """For each person code: 1 + the place of its cell in the family, 0 for nobody's."""
-    label = np.zeros(max(size, max(people.max() for _, people in family) + 1), np.int32)
-    for place, (_, people) in enumerate(family):
-        label[people.to_array()] = place + 1
-    return label
-
-
-def _isolating(new: Family, label: np.ndarray, old: Sequence[Any], threshold: int) -> tuple[Key, int] | None:
-    """The new cell most to blame and the number of new cells, of a combination of both families that differs by
-    1 … threshold-1 people; None if none does."""
-    shared = np.zeros((len(new) + 1, len(old)), np.int64)
-    for column, members in enumerate(old):
-        codes = np.asarray(members, np.uint32)
-        outside = int((codes >= len(label)).sum())
-        shared[:, column] = np.bincount(label[codes[codes < len(label)]], minlength=len(new) + 1)
-        shared[0, column] += outside
-    alone = np.array([len(people) for _, people in new]) - shared[1:].sum(axis=1)
-    if (alone >= threshold).all() and (shared[0] >= threshold).all():
-        return None  # every cell hangs on "outside" by at least the threshold: no small cut
-    size = 1 + len(new) + len(old)
-    weights = np.zeros((size, size), np.int64)
-    weights[0, 1 : len(new) + 1] = alone
-    weights[0, len(new) + 1 :] = shared[0]
-    weights[1 : len(new) + 1, len(new) + 1 :] = shared[1:]
-    weights += weights.T
-    side = small_cut(weights, threshold)
-    mine = [node for node in sorted(side or ()) if node <= len(new)]
-    if not side or not mine:
-        return None
-    theirs = [node for node in sorted(side) if node > len(new)]
-    others = [node for node in range(size) if node not in side]
-    crossing = weights[:, others].sum(axis=1)
-    shares = weights[np.ix_(mine, theirs)] / np.maximum(weights[theirs].sum(axis=1), 1)
-    blame = crossing[mine] + shares @ crossing[theirs]
-    return new[mine[int(blame.argmax())] - 1][0], len(mine)
-
-
-def _difference(key: Key, cells: int, release: Release, policy: Policy) -> Finding:
+def _difference(key: Key, cells: int, releases: list[Release], policy: Policy) -> Finding:
     return Finding(
         "difference",
         (key,),
@@ -304,8 +289,8 @@ def _difference(key: Key, cells: int, release: Release, policy: Policy) -> Findi
         "HUN 4.6: differencing and linked tables",
         {
             "cells": cells,
-            "at": release.facts["at"],
+            "at": ", ".join(dict.fromkeys(release.facts["at"] for release in releases)),
             "threshold": policy.threshold,
-            "release": release.facts.get("id", ""),
+            "release": ", ".join(str(release.facts.get("id", "")) for release in releases),
         },
     )

@@ -5,22 +5,25 @@ does that pools tables of several holders; on counts of disjoint people it gives
 pooled people (without memory, which only a holder has).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ansim.errors import N_, Problem
+from ansim.privacy.disclosure.linked import Place, place, structure
 from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.rules import (
     Categories,
     Finding,
     class_disclosure,
+    lines,
+    measure,
     rows_of_one_person,
     small_cells,
     value_rules,
 )
 from ansim.privacy.disclosure.secondary import Pattern
-from ansim.privacy.disclosure.table import TOTAL, Key, Table, TableSpec, cube_keys, sort_key
+from ansim.privacy.disclosure.table import TOTAL, VALUED, Key, Table, TableSpec, cube_keys, sort_key
 
 HIDDEN = "–"  # marker of a cell that is hidden for another reason than being small
 
@@ -99,8 +102,15 @@ class Released:
 
 def protect(table: Table, policy: Policy, memory: Remembers | None = None) -> Released:
     """Apply every rule of `policy` to a table whose people are known. Raises Problem if it has too many cells."""
-    findings = value_rules(table, policy) + rows_of_one_person(table)
-    return _protect(table.spec, table.counts(), table.categories, policy, findings, table, memory)
+    return protect_linked([table], policy, memory)[0]
+
+
+def protect_linked(tables: Sequence[Table], policy: Policy, memory: Remembers | None = None) -> list[Released]:
+    """The same for several tables of one frame, protected together: shared cells and hierarchies (see linked.py)."""
+    parts = [_Part(table.spec, table.counts(), table.categories, table) for table in tables]
+    if len(tables) == 1:
+        return _protect(parts, policy, memory, None)
+    return _protect(parts, policy, memory, list(structure(tables)))
 
 
 def protect_counts(counts: Mapping[Key, int], spec: TableSpec, policy: Policy) -> Released:
@@ -114,7 +124,7 @@ def protect_counts(counts: Mapping[Key, int], spec: TableSpec, policy: Policy) -
     full = {key: counts.get(key, 0) for key in cube_keys(categories)}
     if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in full.values()):
         raise Problem("counts-invalid", N_("A count is a whole number from 0."), where="cells")
-    return _protect(spec, full, categories, policy, [], None, None)
+    return _protect([_Part(spec, full, categories, None)], policy, None, None)[0]
 
 
 def pool(tables: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
@@ -148,15 +158,30 @@ def round_to(n: int, base: int) -> int:
     return (2 * n + base) // (2 * base) * base
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One table of those that are protected together."""
+
+    spec: TableSpec
+    counts: Mapping[Key, int]
+    categories: Categories
+    table: Table | None
+
+    def places(self, keys: Iterable[Key]) -> set[Place]:
+        return {place(self.spec, key) for key in keys}
+
+    def found(self, policy: Policy) -> list[Finding]:
+        found = small_cells(self.counts, policy) + class_disclosure(self.counts, self.categories, policy)
+        return found + (value_rules(self.table, policy) + rows_of_one_person(self.table) if self.table else [])
+
+
 def _protect(
-    spec: TableSpec,
-    counts: Mapping[Key, int],
-    categories: Categories,
+    parts: list[_Part],
     policy: Policy,
-    findings: list[Finding],
-    table: Table | None,
     memory: Remembers | None,
-) -> Released:
+    links: list[tuple[Place, tuple[Place, ...]]] | None,
+) -> list[Released]:
+    counts = {place(part.spec, key): n for part in parts for key, n in part.counts.items()}
     if len(counts) > policy.max_cells:
         raise Problem(
             "table-too-large",
@@ -165,29 +190,46 @@ def _protect(
             cells=len(counts),
             most=policy.max_cells,
         )
-    found = small_cells(counts, policy) + class_disclosure(counts, categories, policy) + findings
-    small = {key for finding in found if finding.rule == "small-cell" for key in finding.keys}
-    other = {key for finding in found if finding.hides for key in finding.keys} - small
-    pattern = Pattern(counts, categories, policy)
+    found = [part.found(policy) for part in parts]
+    small: set[Place] = set()
+    other: set[Place] = set()
+    for part, findings in zip(parts, found, strict=True):
+        small |= part.places(key for one in findings if one.rule == "small-cell" for key in one.keys)
+        other |= part.places(key for one in findings if one.hides for key in one.keys)
+    other -= small
+    if links is None:
+        links = [(place(part.spec, margin), tuple(place(part.spec, key) for key in line))
+                 for part in parts for margin, line in lines(part.categories)]  # fmt: skip
+    pattern = Pattern(counts, (), policy, links)
     while True:
         extra = pattern.protect(small, other) if policy.secondary else set()
-        shown = set(counts) - small - other - extra
-        differences = memory.check(table, shown) if memory and table else []
-        if not differences:
+        hidden = small | other | extra
+        again = False
+        for part, findings in zip(parts, found, strict=True):
+            shown = {key for key in part.counts if place(part.spec, key) not in hidden}
+            differences = memory.check(part.table, shown) if memory and part.table else []
+            findings += differences
+            other |= part.places(key for one in differences for key in one.keys)
+            again = again or bool(differences)
+        if not again:
             break
-        found += differences
-        other |= {key for finding in differences for key in finding.keys}
-    if extra:
-        found.append(_secondary(tuple(key for key in counts if key in extra), policy))
+    return [_released(part, findings, small, hidden, policy) for part, findings in zip(parts, found, strict=True)]
+
+
+def _released(part: _Part, found: list[Finding], small: set[Place], hidden: set[Place], policy: Policy) -> Released:
+    mine = {key for finding in found if finding.hides for key in finding.keys}
+    derived = tuple(key for key in part.counts if place(part.spec, key) in hidden and key not in mine)
+    if derived:
+        found = [*found, _secondary(derived, policy)]
     rules = _rules_by_key(found)
     cells = {}
-    for key, n in counts.items():
-        if key in shown:
-            cells[key] = ReleasedCell(key, round_to(n, policy.rounding), _value(table, key, policy))
+    for key, n in part.counts.items():
+        if place(part.spec, key) not in hidden:
+            cells[key] = ReleasedCell(key, round_to(n, policy.rounding), _value(part.table, key, policy))
         else:
-            marker = f"<{policy.threshold}" if key in small else HIDDEN
+            marker = f"<{policy.threshold}" if place(part.spec, key) in small else HIDDEN
             cells[key] = ReleasedCell(key, None, None, marker, tuple(rules[key]))
-    return Released(spec, categories, cells, tuple(found))
+    return Released(part.spec, part.categories, cells, tuple(found))
 
 
 def _secondary(keys: tuple[Key, ...], policy: Policy) -> Finding:
@@ -212,13 +254,10 @@ def _rules_by_key(findings: Iterable[Finding]) -> dict[Key, list[str]]:
 
 
 def _value(table: Table | None, key: Key, policy: Policy) -> str | None:
-    """Sum, or mean over the people who have a value, to the policy's significant digits."""
-    if table is None or table.spec.kind not in ("sum", "mean"):
+    """The measure of the cell over the people who have a value, to the policy's significant digits."""
+    if table is None or table.spec.kind not in VALUED:
         return None
-    cell = table.cells[key]
-    exact = float(cell.total or 0.0)
-    if table.spec.kind == "mean":
-        exact /= max(len(cell.valued), 1)
+    exact = measure(table.cells[key], table.spec.kind, policy.threshold)
     return f"{float(f'{exact:.{policy.significant_digits}g}'):.15g}"
 
 

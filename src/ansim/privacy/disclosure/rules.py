@@ -7,13 +7,15 @@ which is what lets a centre apply them to a federated table.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.policy import Policy
-from ansim.privacy.disclosure.table import TOTAL, Cell, Key, Table
+from ansim.privacy.disclosure.table import QUANTILES, TOTAL, VALUED, Cell, Key, Table
 
 Categories = tuple[tuple[Any, ...], ...]
 
@@ -101,15 +103,42 @@ def lines(categories: Categories) -> Iterator[tuple[Key, tuple[Key, ...]]]:
 
 
 def value_rules(table: Table, policy: Policy) -> list[Finding]:
-    """All rules about sums and means, on the contributions of distinct people."""
-    if table.spec.kind not in ("sum", "mean"):
+    """All rules about sums, means and percentiles, on the contributions of distinct people."""
+    kind = table.spec.kind
+    if kind not in VALUED:
         return []
     found = []
     for cell in table.cells.values():
         if cell.n:
-            checks = (_few_values, _dominance, _p_percent, _all_same)
+            checks = (_few_values, _all_same) if kind in QUANTILES else (_few_values, _dominance, _p_percent, _all_same)
             found += [finding for check in checks if (finding := check(cell, policy))]
+            if kind in QUANTILES and (finding := extreme(kind, people_beyond(cell, kind), policy)):
+                found.append(replace(finding, keys=(cell.key,)))
     return found
+
+
+def measure(cell: Cell, kind: str, threshold: int) -> float:
+    """Sum, mean, or percentile of the people who have a value. A percentile between the extremes is the mean of the
+    `threshold` people next to it in rank, so that it is nobody's own value."""
+    if kind not in QUANTILES:
+        return float(cell.total or 0.0) / (max(len(cell.valued), 1) if kind == "mean" else 1)
+    values = np.sort(cell.contributions[np.isfinite(cell.contributions)])
+    if not len(values) or kind in ("min", "max"):
+        return float(values[-1 if kind == "max" else 0]) if len(values) else 0.0
+    rank = QUANTILES[kind] / 100 * (len(values) - 1)
+    first = int(np.clip(round(rank - (threshold - 1) / 2), 0, max(len(values) - threshold, 0)))
+    return float(values[first : first + threshold].mean())
+
+
+def people_beyond(cell: Cell, kind: str) -> int:
+    """People at a minimum or maximum; at or beyond a percentile, on its thinner side."""
+    values = cell.contributions[np.isfinite(cell.contributions)]
+    if not len(values):
+        return 0
+    at = np.quantile(values, QUANTILES[kind] / 100, method="inverted_cdf")
+    if kind in ("min", "max"):
+        return int((values == at).sum())
+    return int(min((values <= at).sum(), (values >= at).sum()))
 
 
 def _few_values(cell: Cell, policy: Policy) -> Finding | None:

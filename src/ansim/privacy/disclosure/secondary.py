@@ -11,7 +11,7 @@ Not covered: inference from knowing this algorithm (which cells it would have pr
 sums (hidden sums are protected through their counts).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from scipy import sparse
@@ -26,17 +26,26 @@ _SLACK = 1e-6
 
 
 class Pattern:
-    """Which cells of a cube of counts are hidden, and what an attacker can conclude."""
+    """Which cells are hidden, and what an attacker can conclude. structure: every margin with the cells that add up to
+    it, where that is more than the lines of one cube (linked tables, hierarchies)."""
 
-    def __init__(self, counts: Mapping[Key, int], categories: Categories, policy: Policy):
+    def __init__(
+        self,
+        counts: Mapping[Key, int],
+        categories: Categories,
+        policy: Policy,
+        structure: Iterable[tuple[Key, tuple[Key, ...]]] | None = None,
+    ):
         self.keys = list(counts)
         self.index = {key: place for place, key in enumerate(self.keys)}
         self.values = np.array([counts[key] for key in self.keys], float)
         self.policy = policy
         self.low_value = 0 if policy.zeros == "hide" else 1
-        self.rows, self.lower, self.upper = self._structure(counts, categories)
+        self.rows, self.lower, self.upper = self._structure(
+            counts, lines(categories) if structure is None else structure
+        )
 
-    def _structure(self, counts: Mapping[Key, int], categories: Categories):
+    def _structure(self, counts: Mapping[Key, int], structure: Iterable[tuple[Key, tuple[Key, ...]]]):
         """margin - sum(line) = 0. Where people stand in several cells of a line, only
         max(line) <= margin <= sum(line) is known to hold, and the attacker knows no more."""
         data: list[float] = []
@@ -51,7 +60,7 @@ class Pattern:
             lower.append(low)
             upper.append(high)
 
-        for margin, line in lines(categories):
+        for margin, line in structure:
             additive = counts[margin] == sum(counts[key] for key in line)
             add([(margin, 1.0), *((key, -1.0) for key in line)], 0.0 if additive else -np.inf, 0.0)
             if not additive:

@@ -23,7 +23,9 @@ MAX_DIMENSIONS = 4
 Key = tuple[Any, ...]
 Coder = Callable[[pa.Array], np.ndarray]
 
-_MEASURES = ("count", "sum", "mean", "share")
+QUANTILES = {"min": 0, "p5": 5, "p10": 10, "p25": 25, "median": 50, "p75": 75, "p90": 90, "p95": 95, "max": 100}
+VALUED = ("sum", "mean", *QUANTILES)  # measures that rest on people's values beside their number
+_MEASURES = ("count", "share", *VALUED)
 _FIELDS = {"ansim", "title", "query", "rows", "columns", "measure", "where"}
 
 
@@ -105,6 +107,7 @@ class Cell:
     largest: tuple[float, ...] = ()
     absolute: float = 0.0
     distinct: int | None = None
+    contributions: np.ndarray = field(default_factory=lambda: np.empty(0), compare=False)  # in the order of `people`
 
     @property
     def n(self) -> int:
@@ -143,7 +146,7 @@ def tabulate(frame: pa.Table, spec: TableSpec, coder: Coder | None = None) -> Ta
     columns: dict[str, Any] = {"code": pa.array(codes, pa.uint32())}
     columns |= {name: _category(frame.column(variable)) for name, variable in zip(names, spec.dimensions, strict=True)}
     columns |= {f"w{index}": frame.column(variable) for index, (variable, _) in enumerate(spec.where)}
-    if spec.kind in ("sum", "mean"):
+    if spec.kind in VALUED:
         columns["value"] = frame.column(spec.of).cast(pa.float64())
     try:
         return _assemble(spec, _cube(pa.table(columns), spec, names))
@@ -199,7 +202,7 @@ def _key(row: dict[str, Any], dimensions: int) -> tuple[Key, int]:
 
 
 def _cell(spec: TableSpec, key: Key, people: np.ndarray, rows: int, contributions: np.ndarray) -> Cell:
-    if spec.kind not in ("sum", "mean"):
+    if spec.kind not in VALUED:
         return Cell(key, BitMap(people), rows)
     known = np.isfinite(contributions.astype(float))
     values = contributions.astype(float)[known]
@@ -213,6 +216,7 @@ def _cell(spec: TableSpec, key: Key, people: np.ndarray, rows: int, contribution
         largest=tuple(float(one) for one in magnitude[:20]),
         absolute=float(magnitude.sum()),
         distinct=len(np.unique(values)),
+        contributions=np.where(known, contributions.astype(float), np.nan),
     )
 
 
@@ -238,7 +242,7 @@ def _require_columns(frame: pa.Table, spec: TableSpec) -> None:
             remedy=N_("Use the variables of the agreed query."),
             name=missing[0],
         )
-    if spec.kind in ("sum", "mean"):
+    if spec.kind in VALUED:
         kind = frame.schema.field(spec.of).type
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
             raise Problem("measure-type", N_("{name} is not a number."), where=str(spec.of), name=spec.of)
@@ -260,10 +264,10 @@ def _names(data: Mapping[str, Any], where: str) -> tuple[str, ...]:
 
 def _measure(data: Any) -> tuple[str, str | None]:
     if not isinstance(data, Mapping) or data.get("kind") not in _MEASURES or set(data) - {"kind", "of"}:
-        raise _bad("measure", N_("A measure is a count, sum, mean or share, with the variable that it is `of`."))
+        raise _bad("measure", N_("A measure is a count, or share, sum, mean, min, max, median, p5 … p95 `of` a variable."))
     of = data.get("of")
     if (data["kind"] == "count") != (of is None) or not (of is None or isinstance(of, str)):
-        raise _bad("measure.of", N_("A count is of people; a sum, mean or share is of one variable."))
+        raise _bad("measure.of", N_("A count is of people; every other measure is of one variable."))
     return data["kind"], of
 
 
