@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/disclosure.py [--people 1000000] [--stored 10000] [--density 0.01]
 
 Side by side with the plain way: the symmetric difference of each new with each stored cell (Roaring bitmaps too),
-which finds pairs only. No other tool was found that compares with earlier releases. Writes benchmarks/results/disclosure.json.
+which finds pairs only. No other tool was found that compares with earlier releases.
+Writes benchmarks/results/disclosure.json.
 """
 
 import argparse

@@ -68,11 +68,34 @@ def counts(post) -> None:
     [(_, second, _)] = post.take("feasibility.answer")
     assert second["shown"] == first["shown"]
 
+    parts = {**asked, "id": "fea-parts", "by": ["sex", "year"], "query": _within(query, 2012, 2014)}
+    deliver("feasibility.ask", parts, "hub")
+    [(_, split, _)] = post.take("feasibility.answer")
+    assert list(split["parts"]) == ["sex=F", "sex=M", "year=2012", "year=2013", "year=2014"]
+    assert {each for each in split["parts"].values() if each.isdigit()}
+    deliver("feasibility.ask", {**parts, "id": "fea-long", "query": _within(query, 1900, 2014)}, "hub")
+    assert post.take("feasibility.answer")[0][1]["status"] == "refused"
+    with transaction.atomic():  # taken back while it is counted: no answer, nothing spent, nothing remembered
+        post_handler({**asked, "id": "fea-back", "query": _within(query, 2012, 2014)})
+        counted = feasibility._count({"id": "fea-back"})
+        refused("not-the-hub", deliver, "feasibility.cancel", {"id": "fea-back"}, "company-x")
+        post._handlers["feasibility.cancel"](
+            post.Message("feasibility.cancel", "hub", {"id": "fea-back"}, "1" * 32, datetime.now(UTC))
+        )
+        feasibility._answer({"id": "fea-back"}, counted)
+    work()
+    assert not post.take("feasibility.answer")
+    assert Record.objects.get(kind="feasibility", key="fea-back").status == "cancelled"
+
     for number, bad in enumerate(({"ansim": "query/9"}, "no query", {**query, "cohort": {}})):
         deliver("feasibility.ask", {**asked, "id": f"fea-bad-{number}", "query": bad}, "hub")
         [(_, answer, _)] = post.take("feasibility.answer")
         assert answer == {"id": f"fea-bad-{number}", "status": "refused", "shown": None}
         assert Record.objects.get(kind="feasibility", key=answer["id"]).data["why"]
+
+
+def _within(query: dict, first: int, last: int) -> dict:
+    return {**query, "period": {"from": f"{first}-01-01", "to": f"{last}-12-31"}}
 
 
 def post_handler(payload: dict) -> None:

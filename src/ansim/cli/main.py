@@ -11,6 +11,7 @@ from rich.console import Console
 from ansim.cli import deid, load, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.catalogue import app as catalogue
+from ansim.cli.disclosure import disclosure
 from ansim.cli.doctor import doctor
 from ansim.cli.link import link
 from ansim.cli.profile import profile
@@ -34,6 +35,7 @@ app.command()(link)
 app.add_typer(signing.keys, name="key")
 app.add_typer(deid.app, name="deid")
 app.add_typer(rules, name="rules")
+app.add_typer(disclosure, name="disclosure")
 app.add_typer(agreement, name="agreement")
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(load.app, name="load")

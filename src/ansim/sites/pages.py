@@ -86,6 +86,7 @@ class Page:
     status: int = 200
     template: str = "web/page.html"
     shown: Mapping[str, Any] = field(default_factory=dict)  # what only the template needs: forms, pages of a list
+    refresh: int = 0  # seconds after which a browser asks again; only for who asked for a live page
 
 
 @dataclass(frozen=True)
@@ -219,9 +220,12 @@ def _show(request: HttpRequest, found: Page) -> HttpResponse:
         return JsonResponse(dict(found.data), status=found.status)
     problem = request.session.pop("problem", None) if request.session.session_key else None
     context = {name: getattr(found, name) for name in ("title", "sections", "answer", "lead", "over", "trail")}
-    return render(
+    response = render(
         request, found.template, {**context, "problems": problem, **found.data, **found.shown}, status=found.status
     )
+    if found.refresh:
+        response["Refresh"] = str(found.refresh)
+    return response
 
 
 def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | None:

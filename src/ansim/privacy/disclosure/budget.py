@@ -34,12 +34,12 @@ class Budget:
         whole = policy.feasibility_per_day - everybody
         return min(policy.feasibility_per_requester - own, max(0, reserve - own) + pool, whole)
 
-    def spend(self, requester: str, organisation: str, now: datetime) -> bool:
-        """Take one answer; False if none is left. Refused questions cost nothing."""
-        if self.left(requester, organisation, now) < 1:
+    def spend(self, requester: str, organisation: str, now: datetime, count: int = 1) -> bool:
+        """Take so many answers; False, and nothing taken, if fewer are left. Refused questions cost nothing."""
+        if self.left(requester, organisation, now) < count:
             return False
         place = (_day(now), organisation, requester)
-        self.used[place] = self.used.get(place, 0) + 1
+        self.used[place] = self.used.get(place, 0) + count
         return True
 
 

@@ -37,6 +37,9 @@ from ansim.privacy.disclosure.memory import Anchor, Asker, Memory
 from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.protect import round_to
 
+BY = ("sex", "age_band", "year")  # what a count can be split by; each part is an answer of its own
+MOST_YEARS = 40
+
 
 @dataclass(frozen=True)
 class FeasibilityAnswer:

@@ -5,6 +5,8 @@ does that pools tables of several holders; on counts of disjoint people it gives
 pooled people (without memory, which only a holder has).
 """
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -111,6 +113,27 @@ def protect_linked(tables: Sequence[Table], policy: Policy, memory: Remembers | 
     if len(tables) == 1:
         return _protect(parts, policy, memory, None)
     return _protect(parts, policy, memory, list(structure(tables)))
+
+
+def as_csv(released: Released) -> bytes:
+    """The protected table as the file that may leave: a column for each variable ("*" in margins) and the number."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*released.spec.dimensions, number_column(released.spec)])
+    for key, cell in released.cells.items():
+        writer.writerow([*(as_text(part) for part in key), cell.text])
+    return out.getvalue().encode()
+
+
+def number_column(spec: TableSpec) -> str:
+    return "n" if spec.kind in ("count", "share") else f"{spec.kind}_{spec.of}"
+
+
+def as_text(part: Any) -> str:
+    """A category as it stands in a file."""
+    if part is None:
+        return ""
+    return str(part).lower() if isinstance(part, bool) else str(part)
 
 
 def protect_counts(counts: Mapping[Key, int], spec: TableSpec, policy: Policy) -> Released:

@@ -264,7 +264,9 @@ def _names(data: Mapping[str, Any], where: str) -> tuple[str, ...]:
 
 def _measure(data: Any) -> tuple[str, str | None]:
     if not isinstance(data, Mapping) or data.get("kind") not in _MEASURES or set(data) - {"kind", "of"}:
-        raise _bad("measure", N_("A measure is a count, or share, sum, mean, min, max, median, p5 … p95 `of` a variable."))
+        raise _bad(
+            "measure", N_("A measure is a count, or share, sum, mean, min, max, median, p5 … p95 `of` a variable.")
+        )
     of = data.get("of")
     if (data["kind"] == "count") != (of is None) or not (of is None or isinstance(of, str)):
         raise _bad("measure.of", N_("A count is of people; every other measure is of one variable."))

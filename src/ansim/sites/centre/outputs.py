@@ -15,6 +15,7 @@ from ansim.errors import N_, Problem
 from ansim.governance.output import Check, RecordFindings, ReviewExport, Settle, Submit, output
 from ansim.privacy.disclosure.files import check_file
 from ansim.privacy.disclosure.memory import Asker
+from ansim.privacy.disclosure.protect import as_csv
 from ansim.sites import clock
 from ansim.sites.centre import agreements, exports, joining, memory, runs, tables, workspaces
 from ansim.sites.store import jobs, ledger
@@ -220,7 +221,7 @@ def _table(
     }
     if not released.refused:
         (folder / ".safe").mkdir(exist_ok=True)
-        (folder / ".safe" / file).write_bytes(tables.written(released))
+        (folder / ".safe" / file).write_bytes(as_csv(released))
     if not found_cells:
         note = N_("The centre made this table again and it shows the same, protected numbers.")
         found_cells = [

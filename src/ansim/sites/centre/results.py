@@ -8,7 +8,7 @@ from typing import Any
 
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.policy import Policy
-from ansim.privacy.disclosure.protect import protect_counts, round_to
+from ansim.privacy.disclosure.protect import as_csv, protect_counts, round_to
 from ansim.privacy.disclosure.rules import model_rules
 from ansim.privacy.disclosure.table import TOTAL, Key, TableSpec
 from ansim.research.analysis import figures
@@ -71,7 +71,7 @@ def _table(given: dict, result: dict, policy: Policy) -> tuple[dict, bytes, str,
         {"file": "result.csv", "level": "note", "code": rule, "place": "", "message": rule}
         for rule in dict.fromkeys(finding.rule for finding in released.findings)
     ]
-    return {"table": released.as_data(reasons=False), "hidden": hidden}, tables.written(released), "", notes
+    return {"table": released.as_data(reasons=False), "hidden": hidden}, as_csv(released), "", notes
 
 
 def groups(result: dict) -> list[int]:

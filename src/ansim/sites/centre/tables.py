@@ -16,7 +16,7 @@ import pyarrow as pa
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.memory import Asker, Memory
 from ansim.privacy.disclosure.policy import Policy
-from ansim.privacy.disclosure.protect import Released, protect
+from ansim.privacy.disclosure.protect import Released, as_text, number_column, protect
 from ansim.privacy.disclosure.rules import name as cell_name
 from ansim.privacy.disclosure.table import Table, TableSpec, tabulate
 
@@ -42,20 +42,6 @@ def remake(frame: pa.Table, spec: TableSpec, policy: Policy, memory: Memory, ask
     """The table with its people, and what of it may be shown to this asker today."""
     table = tabulate(frame, spec, memory.codes)
     return table, protect(table, policy, memory.for_asker(asker))
-
-
-def written(released: Released) -> bytes:
-    """The protected table as the file that may leave: the safe version."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*released.spec.dimensions, number_column(released.spec)])
-    for key, cell in released.cells.items():
-        writer.writerow([*(_shown(part) for part in key), cell.text])
-    return out.getvalue().encode()
-
-
-def number_column(spec: TableSpec) -> str:
-    return "n" if spec.kind in ("count", "share") else f"{spec.kind}_{spec.of}"
 
 
 def compare(content: bytes, file: str, released: Released) -> Iterator[dict]:
@@ -132,15 +118,9 @@ def _rows(content: bytes, file: str) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _shown(part: Any) -> str:
-    if part is None:
-        return ""
-    return str(part).lower() if isinstance(part, bool) else str(part)
-
-
 def _plain(value: Any) -> str:
     """One spelling: true/false in small letters, whole numbers without a fraction, unknown as nothing."""
-    text = _shown(value).strip()
+    text = as_text(value).strip()
     if text.lower() in {"true", "false"}:
         return text.lower()
     if text.lower() in BLANK:

@@ -7,21 +7,25 @@ is: neither how long it took nor how it ended tells more than the answer.
 
 import math
 import time
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyroaring import BitMap
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.budget import Budget
+from ansim.privacy.disclosure.feasibility import BY, MOST_YEARS
 from ansim.privacy.disclosure.feasibility import answer as protected
 from ansim.privacy.disclosure.memory import Asker
 from ansim.privacy.disclosure.policy import Policy
-from ansim.research.cohort.compile import cohort, missing
-from ansim.research.cohort.query import parse
+from ansim.research.cohort.compile import cohort, frame, missing
+from ansim.research.cohort.query import Query, Variable, parse
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post
@@ -43,14 +47,37 @@ def _on_ask(message: post.Message) -> None:
     if Record.objects.filter(kind="feasibility", key=key).exists():
         return
     facts = {"id": key, "query": given["query"], "purpose": str(given.get("purpose", ""))[:300]}
-    facts |= {"requester": str(given["requester"])[:200], "asked": clock.iso(clock.now()), "status": "waiting"}
+    by = given.get("by") or []
+    if not isinstance(by, list) or not set(map(str, by)) <= set(BY) or len(set(by)) != len(by):
+        raise Problem("bad-by", N_("Counts are split by {known} only."), known=", ".join(BY))
+    facts |= {
+        "by": by,
+        "requester": str(given["requester"])[:200],
+        "asked": clock.iso(clock.now()),
+        "status": "waiting",
+    }
     ledger.record("feasibility", key, facts, status="waiting")
     ledger.note(f"feasibility:{key}", "feasibility.asked", actor=message.sender, requester=facts["requester"])
     jobs.queue("feasibility", key, {"id": key})
 
 
-def _count(payload: dict) -> tuple[pa.Array | None, Problem | None]:
-    """The people that fit, or why the question cannot be answered."""
+@post.receives("feasibility.cancel")
+def _on_cancel(message: post.Message) -> None:
+    """The hub takes a question back: what was not answered yet is not answered any more and costs nothing."""
+    if message.sender != site().hub:
+        raise Problem("not-the-hub", N_("Only the hub asks for counts."))
+    key = str(message.payload["id"])
+    found = Record.objects.select_for_update().filter(kind="feasibility", key=key, status="waiting").first()
+    if found is not None:
+        ledger.record("feasibility", key, {**found.data, "status": "cancelled"}, status="cancelled")
+        ledger.note(f"feasibility:{key}", "feasibility.cancelled", actor=message.sender)
+
+
+Groups = dict[str, pa.Array]  # "" for everybody, "sex=F", "age_band=30-39", "year=2015": person ids
+
+
+def _count(payload: dict) -> tuple[Groups, Problem | None]:
+    """The people that fit, as a whole and in the parts asked for, or why the question cannot be answered."""
     question = Record.objects.get(kind="feasibility", key=payload["id"]).data
     try:
         query = parse(question["query"])
@@ -59,14 +86,37 @@ def _count(payload: dict) -> tuple[pa.Array | None, Problem | None]:
                 raise Problem(
                     "no-table", N_("There are no records of this kind here: {kinds}."), kinds=", ".join(absent)
                 )
-            return cohort(con, query).column("person_id").combine_chunks(), None
+            return groups(con, query, question.get("by", [])), None
     except Problem as problem:
-        return None, problem
+        return {}, problem
 
 
-def _answer(payload: dict, found: tuple[pa.Array | None, Problem | None]) -> None:
+def groups(con: duckdb.DuckDBPyConnection, query: Query, by: list[str]) -> Groups:
+    """Everybody of the cohort and each part. Which parts there are follows from the question alone, never from the
+    data: both sexes, bands of ten years up to 109, all years of the period; of too many years, raises Problem."""
+    people = cohort(con, query)
+    found: Groups = {"": people.column("person_id").combine_chunks()}
+    labels: dict[str, tuple[pa.Array, list]] = {}
+    if {"sex", "age_band"} & set(by):
+        asked = (Variable("sex", "sex"), Variable("age_band", "age_band", width=10))
+        frame_ = frame(con, replace(query, variables=asked))
+        labels["sex"] = frame_.column("sex"), ["F", "M"]
+        labels["age_band"] = frame_.column("age_band"), [f"{age}-{age + 9}" for age in range(0, 110, 10)]
+    if "year" in by:
+        years = range(query.period.first.year, query.period.last.year + 1)
+        if len(years) > MOST_YEARS:
+            raise Problem("too-many-years", N_("Counts by year are for at most {most} years."), most=MOST_YEARS)
+        labels["year"] = pc.year(people.column("start_date")), list(years)
+    for kind in by:
+        values, known = labels[kind]
+        for label in known:
+            found[f"{kind}={label}"] = found[""].filter(pc.equal(values, label).combine_chunks())
+    return found
+
+
+def _answer(payload: dict, found: tuple[Groups, Problem | None]) -> None:
     """Decide the answer and put it on the record; it leaves at the next tick of the grid."""
-    people, problem = found
+    counted, problem = found
     policy, now = Policy.from_data(site().policy), clock.now()
     held = memory.memory(policy)  # from here on nobody else answers until this transaction ends
     row = Record.objects.get(kind="feasibility", key=payload["id"])
@@ -74,17 +124,25 @@ def _answer(payload: dict, found: tuple[pa.Array | None, Problem | None]) -> Non
         return
     question = row.data
     organisation, _, requester = question["requester"].rpartition("/")
-    if problem is None and not _budget(policy, now).spend(requester, organisation, now):
+    by = question.get("by", [])
+    if problem is None and not _budget(policy, now).spend(requester, organisation, now, 1 + len(by)):
         problem = Problem("budget", N_("{requester} has no answers left today."), requester=question["requester"])
     told: dict[str, Any] = {"status": "refused", "shown": None}
     facts: dict[str, Any] = {}
     if problem is None:
-        assert people is not None
         name = digest({"query": question["query"], "data": source.version()})
         asker = Asker(requester, organisation)
-        given = protected(BitMap(held.codes(people)), policy, held, _secret(), now, question=name, asker=asker)
-        told = {"status": "answered", "shown": given.shown}
-        facts = {"low": given.low, "fresh": given.fresh, "worn": given.worn}
+        given = {
+            part: protected(
+                BitMap(held.codes(people)), policy, held, _secret(), now, question=f"{name}/{part}", asker=asker
+            )
+            for part, people in counted.items()
+        }
+        whole = given.pop("")
+        told = {"status": "answered", "shown": whole.shown}
+        if given:
+            told["parts"] = {part: each.shown for part, each in given.items()}
+        facts = {"low": whole.low, "fresh": whole.fresh, "worn": whole.worn}
     else:
         facts = {"reason": problem.code, "why": str(problem)}
     ledger.record(
@@ -118,9 +176,8 @@ def _budget(policy: Policy, now: datetime) -> Budget:
     today = clock.iso(now)[:10]
     for row in Record.objects.filter(kind="feasibility", status="answered", data__at__startswith=today):
         at = datetime.fromisoformat(row.data["at"])
-        budget.used[at.date(), row.data["organisation"], row.data["person"]] = (
-            budget.used.get((at.date(), row.data["organisation"], row.data["person"]), 0) + 1
-        )
+        place = (at.date(), row.data["organisation"], row.data["person"])
+        budget.used[place] = budget.used.get(place, 0) + 1 + len(row.data.get("by", []))
     return budget
 
 

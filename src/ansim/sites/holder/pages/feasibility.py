@@ -23,6 +23,7 @@ STATES = {
     "waiting": Tag(_("Being counted"), "info"),
     "answered": Tag(_("Answered"), "success"),
     "refused": Tag(_("Refused"), "warning"),
+    "cancelled": Tag(_("Taken back by the requester"), "neutral"),
 }
 SHOWN = 200
 
@@ -36,7 +37,7 @@ def _why(question: dict) -> Any:
     """The reason that the requester never hears."""
     if question["status"] == "refused":
         return question["why"]
-    if question["status"] == "waiting":
+    if question["status"] in {"waiting", "cancelled"}:
         return None
     if question["low"]:
         return _("Too few people for a number")

@@ -1,10 +1,12 @@
 """Asking how many patients fit, and the answers as they come in."""
 
 from datetime import datetime
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
@@ -12,7 +14,7 @@ from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
 from ansim.sites import people
 from ansim.sites.hub import feasibility, presence
-from ansim.sites.pages import Done, Empty, Page, Section, Text, form_page, page
+from ansim.sites.pages import Done, Empty, Notice, Page, Section, Text, act, form_page, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
@@ -32,7 +34,11 @@ STATES = {
     "down": Tag(_("Not reachable now"), "warning"),
     "answered": Tag(_("Answered"), "success"),
     "refused": Tag(_("No answer given"), "neutral"),
+    "cancelled": Tag(_("Taken back"), "neutral"),
 }
+BY = {"sex": _("Sex"), "age_band": _("Age"), "year": _("Year of entry")}
+SEXES = {"F": _("Women"), "M": _("Men")}
+LIVE_SECONDS = 3
 
 
 class Question(Form):
@@ -62,6 +68,16 @@ class Question(Form):
     not_concepts = forms.CharField(label=_("With these concept numbers"), required=False)
     period_from = forms.DateField(label=_("From"), widget=DayInput, required=False)
     period_to = forms.DateField(label=_("To"), widget=DayInput, required=False)
+    by = forms.MultipleChoiceField(
+        label=_("Also count by"),
+        choices=list(BY.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Each uses up one more answer of the day, and small parts show no number."),
+    )
+    quorum = forms.IntegerField(
+        label=_("Show a sum when so many hospitals have answered"), min_value=1, required=False, initial=1
+    )
     query = forms.CharField(
         label=_("Or the whole definition as YAML or JSON"),
         required=False,
@@ -123,8 +139,10 @@ def new(request: HttpRequest) -> HttpResponse:
             purpose=given["purpose"] or given["title"],
             person=request.user.get_username(),
             organisation=request.user.last_name or "-",
+            by=given["by"],
+            quorum=given["quorum"] or 1,
         )
-        return Done(f"/feasibility/{key}/", _("The question is on its way to every hospital."), {"id": key})
+        return Done(f"/feasibility/{key}/?live=1", _("The question is on its way to every hospital."), {"id": key})
 
     return form_page(
         request,
@@ -186,8 +204,7 @@ def listing(request: HttpRequest) -> Page:
     )
 
 
-@page("researcher", "coordinator")
-def detail(request: HttpRequest, key: str) -> Page:
+def _found(request: HttpRequest, key: str) -> Record:
     found = Record.objects.filter(kind="feasibility", key=key).first()
     if found is None or (
         "coordinator" not in request.user.groups.values_list("name", flat=True)
@@ -195,12 +212,68 @@ def detail(request: HttpRequest, key: str) -> Page:
         != (request.user.get_username(), request.user.last_name or "-")
     ):
         raise Problem("no-question", N_("There is no such question of yours."))
+    return found
+
+
+@page("researcher", "coordinator")
+def detail(request: HttpRequest, key: str) -> Page:
+    """The answers as they come in; with ?live=1 the page asks again by itself until all are there."""
+    found = _found(request, key)
     answers = _answers(found)
     names = {holder["id"]: holder["name"] for holder in presence.holders()}
     waiting = [
         names.get(holder, holder) for holder, answer in answers.items() if answer["status"] in {"waiting", "down"}
     ]
-    table = Table(
+    live = bool(waiting) and request.GET.get("live") == "1"
+    return Page(
+        found.data["query"]["title"],
+        [
+            Section(_("Answers"), [*_sum(found.data), _table(answers, names)]),
+            *([Section(_("In parts"), parts)] if (parts := _parts(found.data, names)) else []),
+            Section(_("What was asked"), _asked(found.data)),
+        ],
+        {"id": key, "query": found.data["query"], "answers": answers, "by": found.data.get("by", [])},
+        answer=Answer(
+            Tag(_("Waiting for answers"), "info") if waiting else Tag(_("Complete"), "success"),
+            who=", ".join(phrase(name) for name in waiting),
+            text=_text(live) if waiting else "",
+            actions=_actions(request, key, live) if waiting else _again(request),
+        ),
+        over=_("Feasibility count"),
+        trail=[Link(_("Feasibility"), "/feasibility/")],
+        refresh=LIVE_SECONDS if live else 0,
+    )
+
+
+def _text(live: bool) -> Any:
+    if live:
+        return _("This page looks for answers by itself. Nothing is lost while a hospital is away.")
+    return _("Reload the page for later answers; nothing is lost while a hospital is away.")
+
+
+def _again(request: HttpRequest) -> list[Action]:
+    return [Action(_("Ask a new question"), "/feasibility/new/", "secondary")] if _asks(request) else []
+
+
+def _actions(request: HttpRequest, key: str, live: bool) -> list[Action]:
+    look = Action(_("Stop looking"), "?", "secondary") if live else Action(_("Follow live"), "?live=1")
+    back = [Action(_("Take the question back"), f"/feasibility/{key}/cancel/", "danger", "post")]
+    return [look, *(back if _asks(request) else []), *_again(request)]
+
+
+def _sum(data: dict) -> list:
+    """The sum over hospitals, once the quorum has answered."""
+    total = feasibility.total(data)
+    if total is None:
+        text = gettext("A sum is shown when {quorum} hospitals have answered.")
+        return [Notice(text.format(quorum=data.get("quorum", 1)))]
+    people, counted, low = total
+    note = gettext("{hospitals} hospitals with a number, {low} with too few for one.")
+    return [[Fact(_("Sum of the numbers"), people, note=note.format(hospitals=counted, low=low))]]
+
+
+def _table(answers: dict[str, dict], names: dict) -> Table:
+    return Table(
         _("Answers by hospital"),
         [
             Column(_("Hospital or public body")),
@@ -218,40 +291,45 @@ def detail(request: HttpRequest, key: str) -> Page:
             for holder, answer in answers.items()
         ],
         note=_(
-            "Counts are rounded, small ones are not shown, and people who went to two hospitals are counted in both."
+            "Counts carry noise and are rounded, small ones are not shown, and people who went to two hospitals are "
+            "counted in both. A hospital leaves out people about whom much was asked already."
         ),
     )
-    query = parse(found.data["query"])
-    state = Tag(_("Waiting for answers"), "info") if waiting else Tag(_("Complete"), "success")
-    return Page(
-        found.data["query"]["title"],
-        [
-            Section(_("Answers"), [table]),
-            Section(
-                _("What was asked"),
-                [
-                    Text(explain(query, language())),
-                    [
-                        Fact(_("For"), found.data["purpose"]),
-                        Fact(_("Asked"), datetime.fromisoformat(found.data["asked"])),
-                    ],
-                ],
-            ),
-        ],
-        {"id": key, "query": found.data["query"], "answers": answers},
-        answer=Answer(
-            state,
-            who=", ".join(phrase(name) for name in waiting),
-            text=_("Reload the page for later answers; nothing is lost while a hospital is away.") if waiting else "",
-            actions=[Action(_("Ask a new question"), "/feasibility/new/", "secondary")] if _asks(request) else [],
-        ),
-        over=_("Feasibility count"),
-        trail=[Link(_("Feasibility"), "/feasibility/")],
-    )
+
+
+def _parts(data: dict, names: dict) -> list[Table]:
+    """A table for each way of counting in parts: a row a part, a column a hospital that answered."""
+    told = {holder: each["parts"] for holder, each in data["answers"].items() if each.get("parts")}
+    tables = []
+    for kind in data.get("by", []) if told else []:
+        labels = list(dict.fromkeys(part for parts in told.values() for part in parts if part.startswith(f"{kind}=")))
+        seen = [part for part in labels if any(not parts.get(part, "<").startswith("<") for parts in told.values())]
+        columns = [Column(BY[kind]), *(Column(names.get(holder, holder), number=True) for holder in told)]
+        rows = [[SEXES.get(_label(part), _label(part)), *(parts.get(part) for parts in told.values())] for part in seen]
+        note = _("Parts in which no hospital has enough people for a number are left out. Parts need not add up.")
+        tables.append(Table(BY[kind], columns, rows, note=note))
+    return tables
+
+
+def _label(part: str) -> str:
+    return part.partition("=")[2]
+
+
+def _asked(data: dict) -> list:
+    facts = [Fact(_("For"), data["purpose"]), Fact(_("Asked"), datetime.fromisoformat(data["asked"]))]
+    return [Text(explain(parse(data["query"]), language())), facts]
+
+
+@act("researcher")
+def cancel(request: HttpRequest, key: str) -> Done:
+    found = _found(request, key)
+    feasibility.cancel(found.key, request.user.get_username())
+    return Done(f"/feasibility/{key}/", _("The question is taken back; answers that came stay."), {"id": key})
 
 
 urlpatterns = [
     path("feasibility/", listing),
     path("feasibility/new/", new),
     path("feasibility/<str:key>/", detail),
+    path("feasibility/<str:key>/cancel/", cancel),
 ]
