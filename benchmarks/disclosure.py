@@ -69,9 +69,9 @@ def main() -> None:
         (tuple(range(len(people))),),
         {(place,): Cell((place,), one) for place, one in enumerate(people)},
     )
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     found = memory.check(table, set(table.cells), Asker("r", "o"))
-    checked = time.perf_counter() - start
+    checked, used = time.perf_counter() - start, time.process_time() - used
     peak = memory_mb()
     start = time.perf_counter()
     old = [cell for release in memory.releases for family in release.families for cell in family.cells]
@@ -88,6 +88,8 @@ def main() -> None:
         "stored_mb": round(size),
         "open_s": round(opened, 2),
         "check_s": round(checked, 2),
+        "check_cpu_s": round(used, 2),
+        "load": round(os.getloadavg()[0], 1),
         "peak_mb": round(peak),
         "plain_pairs_s": round(plain, 2),
         "findings": len(found),

@@ -79,9 +79,7 @@ def counts(post) -> None:
         post_handler({**asked, "id": "fea-back", "query": _within(query, 2012, 2014)})
         counted = feasibility._count({"id": "fea-back"})
         refused("not-the-hub", deliver, "feasibility.cancel", {"id": "fea-back"}, "company-x")
-        post._handlers["feasibility.cancel"](
-            post.Message("feasibility.cancel", "hub", {"id": "fea-back"}, "1" * 32, datetime.now(UTC))
-        )
+        post_handler({"id": "fea-back"}, "feasibility.cancel")
         feasibility._answer({"id": "fea-back"}, counted)
     work()
     assert not post.take("feasibility.answer")
@@ -98,10 +96,54 @@ def _within(query: dict, first: int, last: int) -> dict:
     return {**query, "period": {"from": f"{first}-01-01", "to": f"{last}-12-31"}}
 
 
-def post_handler(payload: dict) -> None:
+def post_handler(payload: dict, kind: str = "feasibility.ask") -> None:
     from ansim.sites.exchange import post
 
-    post._handlers["feasibility.ask"](post.Message("feasibility.ask", "hub", payload, "0" * 32, datetime.now(UTC)))
+    post._handlers[kind](post.Message(kind, "hub", payload, "0" * 32, datetime.now(UTC)))
+
+
+def portal(post) -> None:
+    """The hub's side of a question in parts: answers, a sum at the quorum, a page that follows, taking back."""
+    from django.contrib.auth.models import Group, User
+    from django.test import RequestFactory
+    from django.utils.translation import override
+
+    from ansim.sites.hub import feasibility
+    from ansim.sites.hub.pages import feasibility as pages
+    from ansim.sites.store.models import Record
+
+    query = _within({**world.query(), "variables": []}, 2012, 2014)
+    key = feasibility.ask(query=query, purpose="x", person="kim", organisation="Company X", by=["sex"], quorum=2)
+    holders = [to for to, *_ in post.take("feasibility.ask")]
+    assert len(holders) > 2
+    parts = {"sex=F": "60", "sex=M": "<25"}
+    for holder, shown in zip(holders, ("100", "<25"), strict=False):
+        answer = {"id": key, "status": "answered", "shown": shown, "parts": parts}
+        assert feasibility.total(Record.objects.get(kind="feasibility", key=key).data) is None
+        deliver("feasibility.answer", answer, holder)
+    bad = {"id": key, "status": "answered", "shown": "1", "parts": {"sex=F": "<b>"}}
+    refused("bad-answer", deliver, "feasibility.answer", bad, holders[2])
+    assert feasibility.total(Record.objects.get(kind="feasibility", key=key).data) == (100, 1, 1)
+    user = User.objects.create_user("kim", last_name="Company X")
+    user.groups.add(Group.objects.get_or_create(name="researcher")[0])
+
+    def page(address: str, language: str):
+        request = RequestFactory().get(address)
+        request.user, request.session = user, type("Session", (dict,), {"session_key": None})()
+        with override(language):
+            return pages.detail(request, key)
+
+    for language, word in (("ko", "여성"), ("en", "Women")):
+        shown = page(f"/feasibility/{key}/?live=1", language)
+        assert shown.headers["Refresh"] == "3"
+        assert word in shown.content.decode()
+    assert "Refresh" not in page(f"/feasibility/{key}/", "en").headers
+    feasibility.cancel(key, "kim")
+    assert {to for to, *_ in post.take("feasibility.cancel")} == set(holders[2:])
+    deliver("feasibility.answer", {"id": key, "status": "answered", "shown": "50"}, holders[2])  # too late
+    assert feasibility.total(Record.objects.get(kind="feasibility", key=key).data) == (100, 1, 1)
+    refused("nothing-open", feasibility.cancel, key, "kim")
+    assert "Refresh" not in page(f"/feasibility/{key}/?live=1", "en").headers
 
 
 def application() -> dict:
@@ -245,6 +287,7 @@ def main() -> None:
         prepare(HERE.folder)
         post = back_rooms.Post()
         counts(post)
+        portal(post)
         case(post)
         agreed(post)
         ended()
