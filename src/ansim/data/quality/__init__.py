@@ -1,4 +1,9 @@
-"""How good a CDM is."""
+"""How good a CDM is.
+
+`assess`: every check of OHDSI's DataQualityDashboard (`dqd` reads and writes its JSON). Beyond it: `portrait` draws a
+version in counts, `change` compares portraits, `oddities` looks for what no field's threshold sees, `fit` asks for one
+study, `label` says it in the QUANTUM dimensions. Set-based on DuckDB, PostgreSQL and Spark alike.
+"""
 
 from ansim.data.quality.run import ERROR, FAIL, NOT_APPLICABLE, PASS, Result, assess
 from ansim.data.quality.summary import CATEGORIES, summary

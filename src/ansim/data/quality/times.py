@@ -11,13 +11,12 @@ from ansim.data.quality.table import Check
 
 # A birth of which the month or the day is unknown is on its first day, or in June: DQD's two ways of saying it.
 # Days are added to the month's first, so that a day which the month does not have is no error.
-YEAR = "make_date(least(greatest(year_of_birth, 1), 9999), {}, 1)"
-MONTH = YEAR.format("least(greatest(coalesce(month_of_birth, 1), 1), 12)")
+YEAR = "CAST(least(greatest(year_of_birth, 1000), 9999) AS VARCHAR)"
+MONTH = "lpad(CAST(least(greatest(coalesce(month_of_birth, 1), 1), 12) AS VARCHAR), 2, '0')"
 BORN = (
-    "(SELECT person_id, coalesce(CAST(birth_datetime AS DATE), CAST(" + MONTH + " + INTERVAL 1 DAY * "
-    "(least(greatest(coalesce(day_of_birth, 1), 1), 31) - 1) AS DATE)) AS day, coalesce(CAST(birth_datetime AS DATE), "
-    + YEAR.format("6")
-    + ") AS june FROM person)"
+    f"(SELECT person_id, coalesce(CAST(birth_datetime AS DATE), CAST(CAST({YEAR} || '-' || {MONTH} || '-01' AS DATE) + "
+    "INTERVAL 1 DAY * (least(greatest(coalesce(day_of_birth, 1), 1), 31) - 1) AS DATE)) AS day, "
+    f"coalesce(CAST(birth_datetime AS DATE), CAST({YEAR} || '-06-01' AS DATE)) AS june FROM person)"
 )
 WITH_PERSON = "{} t JOIN " + BORN + " AS p ON p.person_id = t.person_id"
 WITH_DEATH = "{} t JOIN death d ON d.person_id = t.person_id"

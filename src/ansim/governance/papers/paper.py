@@ -47,6 +47,11 @@ def table(heading: Text, columns: Sequence[tuple[Text, float, bool]], rows: Iter
     return {"kind": "table", "heading": heading, "columns": names, "rows": [list(row) for row in rows]}
 
 
+def bars(heading: Text, rows: Iterable[tuple[str, int]]) -> dict:
+    """Horizontal bars of counts, each with its name and number."""
+    return {"kind": "bars", "heading": heading, "rows": [{"name": name, "count": count} for name, count in rows]}
+
+
 def clauses(heading: Text, items: Iterable[Text]) -> dict:
     return {"kind": "clauses", "heading": heading, "items": list(items)}
 

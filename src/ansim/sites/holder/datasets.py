@@ -11,14 +11,12 @@ from django.db import transaction
 from ansim.data.catalogue.check import check_description
 from ansim.data.catalogue.describe import describe
 from ansim.data.profile import SMALLEST_BASE, profile
-from ansim.data.quality import NOT_APPLICABLE, assess
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.policy import Policy
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, signed
-from ansim.sites.holder import quality as quality_report
-from ansim.sites.holder import source
+from ansim.sites.holder import quality, source
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Job, Record
 
@@ -29,7 +27,7 @@ def dataset_id() -> str:
 
 
 def published() -> dict | None:
-    """{description, quality, by, at, signed} of the newest publication, None before the first."""
+    """{description, by, at, signed} of the newest publication, None before the first."""
     found = Record.objects.filter(kind="dataset", key=dataset_id()).first()
     return found.data if found else None
 
@@ -66,13 +64,13 @@ def _make(payload: dict) -> dict:
     """The description of one version and the quality report. The file must be the same one before and after."""
     policy, now, version = Policy.from_data(site().policy), clock.now(), source.version()
     with source.connect() as con:
-        quality = assess(con, now=now)
+        results, report = quality.measure(con, version, now)
         told = profile(con, threshold=policy.threshold, base=max(SMALLEST_BASE, policy.rounding))
     if source.version() != version:
         raise jobs.Later(1.0, "the data changed while they were described")
     description = describe(
         told,
-        quality,
+        results,
         id=dataset_id(),
         holder={"id": site().id, "name": site().name},
         version=version,
@@ -80,8 +78,7 @@ def _make(payload: dict) -> dict:
         **payload["words"],
     )
     check_description(description, policy.threshold)
-    kept = [one.as_data() for one in quality if one.verdict != NOT_APPLICABLE]
-    return {"description": description, "quality": kept}
+    return {"description": description, "report": report}
 
 
 def _publish(payload: dict, made: dict) -> None:
@@ -89,9 +86,8 @@ def _publish(payload: dict, made: dict) -> None:
     name = ledger.keep(description, "dataset")
     facts = {"by": payload["person"], "at": clock.iso(clock.now()), "signed": name}
     version = made["description"]["version"]
-    ledger.record("dataset", dataset_id(), {**made, **facts}, status=version[:12])
-    counts = quality_report.counts(quality_report.results(made))
-    ledger.record("quality", version, {"version": version, "at": facts["at"], **counts})
+    ledger.record("dataset", dataset_id(), {"description": made["description"], **facts}, status=version[:12])
+    quality.keep(made["report"], facts["at"])
     ledger.note(
         f"dataset:{dataset_id()}",
         "dataset.published",

@@ -96,7 +96,8 @@ def _vocabulary(con: duckdb.DuckDBPyConnection) -> None:
 
 def _people(con, rng, people: int) -> dict[str, np.ndarray]:
     id = np.arange(1, people + 1)
-    age = np.clip(rng.normal(rng.uniform(40, 50), 21, people), 1, 92)  # at FIRST
+    age = rng.normal(rng.uniform(40, 50), 21, people)  # at FIRST
+    age = np.where((age < 1) | (age > 92), rng.uniform(1, 92, people), age)  # no heap at the ends
     born = np.datetime64(FIRST) - (age * 365.25).astype(int)
     sex = np.where(rng.random(people) < rng.uniform(0.46, 0.54), MALE, FEMALE)
     start = np.datetime64(FIRST) + rng.integers(0, 500, people)

@@ -41,7 +41,7 @@ def overview(request: HttpRequest) -> Page:
     if not here:
         sections.append(Section("", [Empty(_("No data yet"), _("Load a CDM file into this site's folder first."))]))
     if held:
-        sections += [_published(held), _quality(held), *_profile(held["description"])]
+        sections += [_published(held), _quality(), *_profile(held["description"])]
     if here and "steward" in people.roles(request.user):
         form = PublishForm(initial=_initial(held))
         why = _("Quality and profile are made from the data as they are now; only suppressed, rounded numbers leave.")
@@ -55,7 +55,7 @@ def overview(request: HttpRequest) -> Page:
             "version": version,
             "under_way": datasets.under_way(),
             "published": {name: held[name] for name in ("description", "by", "at", "signed")} if held else None,
-            "quality": held["quality"] if held else [],
+            "broken": [one.id for one in quality.failed(quality.results(quality.newest()))],
         },
         answer=Answer(state, text=text),
         lead=_("What we have, how good it is, and what the public catalogue says of it."),
@@ -94,8 +94,8 @@ def _published(held: dict) -> Section:
     return Section(_("In the public catalogue"), [facts])
 
 
-def _quality(held: dict) -> Section:
-    failed = len(quality.failed(quality.results(held)))
+def _quality() -> Section:
+    failed = len(quality.failed(quality.results(quality.newest())))
     words = gettext("{failed} checks are broken.").format(failed=failed) if failed else _("Every check holds.")
     link = Link(_("The quality report: what it means and how to mend it"), "/quality/")
     return Section(_("Quality"), [Notice(words, "warning" if failed else "success"), [Fact(_("Report"), link)]])

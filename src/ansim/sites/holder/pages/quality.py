@@ -1,15 +1,19 @@
 """How good this holder's data are: worst first, each broken check with what it means, examples, and how to mend it."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.data.quality import CATEGORIES, FAIL, PASS, Result
+from ansim.data.quality.dqd import as_dqd
+from ansim.data.quality.findings import Finding, kinds
+from ansim.data.quality.label import dimensions
 from ansim.sites import people
 from ansim.sites.holder import datasets, quality
 from ansim.sites.pages import Empty, Notice, Page, Section, page
@@ -25,6 +29,11 @@ SEVERITY = {
     "convention": Tag(_("Studies miss rows"), "warning"),
     "characterization": Tag(_("Look at it"), "info"),
 }
+BASIS = {
+    "measured": Tag(_("Measured"), "success"),
+    "stated": Tag(_("Stated by the hospital"), "info"),
+    "asked": Tag(_("To be stated"), "neutral"),
+}
 CATEGORY_WORDS = {
     "conformance": _("Conformance"),
     "completeness": _("Completeness"),
@@ -35,28 +44,38 @@ SHOWN, DRAWN = 40, 10
 
 @page(*READERS)
 def overview(request: HttpRequest) -> Page:
-    held = datasets.published()
-    some = quality.results(held)
+    report = quality.newest()
+    some = quality.results(report)
     broken = quality.failed(some)
-    if not some:
+    if report is None:
         text = _("Describe the data under Datasets; they are checked then.")
         return Page(_("Data quality"), [Section("", [Empty(_("Not checked yet"), text)])], {"broken": []})
-    sections = [*_worst(broken), _categories(some), *_history()]
+    found = quality.findings(report)
+    sections = [*_worst(broken), *_found(found), _categories(some), _label(report), *_history(), _files()]
     return Page(
         _("Data quality"),
         sections,
-        {"broken": [one.as_data() for one in broken], "checks": len(some), "history": quality.history()},
-        answer=_answer(broken, held),
+        {
+            "broken": [one.as_data() for one in broken],
+            "findings": [one.as_data() for one in found],
+            "label": report["label"],
+            "checks": report["checks"],
+            "history": quality.history(),
+        },
+        answer=_answer(broken, found, report),
         lead=_("Every check of OHDSI's DataQualityDashboard, worst first. What you see here stays at this site."),
     )
 
 
-def _answer(broken: Sequence[Result], held: dict | None) -> Answer:
-    at = datetime.fromisoformat(held["at"]).date().isoformat() if held else ""
-    if not broken:
+def _answer(broken: Sequence[Result], found: Sequence[Finding], report: dict) -> Answer:
+    at = datetime.fromisoformat(report["at"]).date().isoformat()
+    if not broken and not found:
         return Answer(Tag(_("Every check holds"), "success"), text=gettext("Checked on {day}.").format(day=at))
-    words = gettext("{count} checks are broken").format(count=number(len(broken)))
-    fatal = sum(one.type.severity == "fatal" for one in broken)
+    words = gettext("{count} checks are broken, {more} other findings").format(
+        count=number(len(broken)), more=number(len(found))
+    )
+    weights = [one.type.severity for one in broken] + [kinds()[one.kind].weight for one in found]
+    fatal = weights.count("fatal")
     text = gettext("Checked on {day}. {fatal} of them break the model: mend those first.").format(
         day=at, fatal=number(fatal)
     )
@@ -106,6 +125,70 @@ def _by_table(broken: Sequence[Result]) -> Any:
     return figure(charts.counts(title, most, of=_("Broken checks")), table)
 
 
+def _found(found: Sequence[Finding]) -> list[Section]:
+    """Change, gaps, copies, identifiers: what no check of a single field sees."""
+    if not found:
+        return []
+    rows = [
+        [
+            kinds()[one.kind].title,
+            [Code(quality.place(one.table, one.field)), *([Code(one.subject)] if one.subject else [])],
+            SEVERITY[kinds()[one.kind].weight],
+            one.rows,
+            percent(one.share) if one.of else None,
+            kinds()[one.kind].mend,
+        ]
+        for one in found[:SHOWN]
+    ]
+    columns = [
+        Column(_("Finding")),
+        Column(_("Where")),
+        Column(_("Weight")),
+        Column(_("Rows"), number=True),
+        Column(_("Share"), number=True),
+        Column(_("How to mend it")),
+    ]
+    note = gettext("{shown} of {all} findings.").format(shown=number(len(rows)), all=number(len(found)))
+    table = Table(_("Change, gaps, copies, identifiers"), columns, rows, note=note)
+    return [Section(_("What else stands out"), [table])]
+
+
+def _label(report: dict) -> Section:
+    """The QUANTUM dimensions: what was measured, and what only this hospital can say."""
+    told = {one["name"]: one for one in report["label"]["dimensions"]}
+    rows = [
+        [
+            one.title,
+            BASIS[told[one.name]["basis"]],
+            told[one.name]["level"],
+            told[one.name]["held"] or "",
+            told[one.name]["broken"] if told[one.name]["held"] else "",
+            one.asks,
+        ]
+        for one in dimensions()
+    ]
+    columns = [
+        Column(_("Dimension")),
+        Column(_("Basis")),
+        Column(_("Level"), number=True),
+        Column(_("Holds"), number=True),
+        Column(_("Broken"), number=True),
+        Column(_("What is asked")),
+    ]
+    note = _(
+        "Levels are those of the European QUANTUM label. Nothing is added up, and what was not measured is not guessed."
+    )
+    return Section(_("Quality label"), [Table(_("The twelve dimensions"), columns, rows, note=note)])
+
+
+def _files() -> Section:
+    links = [
+        Fact(_("To read and print"), Link(_("Quality report (PDF)"), "/quality/report.pdf")),
+        Fact(_("For DataQualityDashboard"), Link(_("Results (JSON)"), "/quality/dqd.json")),
+    ]
+    return Section(_("Files"), [links])
+
+
 def _categories(some: Sequence[Result]) -> Section:
     rows = []
     for category in CATEGORIES:
@@ -121,14 +204,14 @@ def _history() -> list[Section]:
     told = quality.history()
     if len(told) < 2:
         return []
-    rows = [[Code(one["version"], 12), datetime.fromisoformat(one["at"]), one["pass"], one["fail"]] for one in told]
+    rows = [[Code(one["version"], 12), datetime.fromisoformat(one["at"]), one["holds"], one["broken"]] for one in told]
     columns = [
         Column(_("Version")),
         Column(_("Checked")),
         Column(_("Holds"), number=True),
         Column(_("Broken"), number=True),
     ]
-    before, after = told[-2]["fail"], told[-1]["fail"]
+    before, after = told[-2]["broken"], told[-1]["broken"]
     words = gettext("{before} checks were broken in the version before, {after} are now.").format(
         before=number(before), after=number(after)
     )
@@ -138,7 +221,7 @@ def _history() -> list[Section]:
 
 @page(*READERS)
 def check(request: HttpRequest, id: str) -> Page:
-    found = next((one for one in quality.results(datasets.published()) if one.id == id), None)
+    found = next((one for one in quality.results(quality.newest()) if one.id == id), None)
     if found is None:
         raise Http404
     kind, rule = found.type, found.check
@@ -182,7 +265,35 @@ def _examples(found: Result) -> Section:
 
 
 def _where(one: Result) -> str:
-    return f"{one.check.table}.{one.check.field}".rstrip(".")
+    return quality.place(one.check.table, one.check.field)
 
 
-urlpatterns = [path("quality/", overview), path("quality/<str:id>/", check)]
+@page("steward", "auditor")
+def paper(request: HttpRequest) -> HttpResponse:
+    report, held = quality.newest(), datasets.published()
+    if report is None or held is None:
+        raise Http404
+    return _file(quality.paper(report, held["description"]["title"]), "application/pdf", "quality-report.pdf")
+
+
+@page("steward", "auditor")
+def dqd(request: HttpRequest) -> HttpResponse:
+    """The results in DataQualityDashboard's JSON; checks without anything to look at are not in it."""
+    report = quality.newest()
+    if report is None:
+        raise Http404
+    at = datetime.fromisoformat(report["at"])
+    body = json.dumps(as_dqd(quality.results(report), started=at, ended=at)).encode()
+    return _file(body, "application/json", "dqd-results.json")
+
+
+def _file(body: bytes, kind: str, name: str) -> HttpResponse:
+    return HttpResponse(body, kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+urlpatterns = [
+    path("quality/", overview),
+    path("quality/report.pdf", paper),
+    path("quality/dqd.json", dqd),
+    path("quality/<str:id>/", check),
+]
