@@ -32,8 +32,10 @@ Wilson's, 95 %.
 Cases and generator (`tests/unit/data/quality/defects.py`, `hospital.py`) were committed before the detector
 (commit "Seeded defects for the quality checks"). Afterwards one thing changed in the generator: birth days had a heap
 where ages were cut off, which the detector told of; the heap went. The detector's thresholds were set by reason, not by
-these data, but for two that the first clean hospitals showed to be naive: months at either end of a dataset, and tables
-with few rows (deaths) that seemed to end early.
+these data; looking at clean and seeded hospitals mended it in five places: months at either end of a dataset, tables
+with few rows that seemed to end early, months that vary more than a count does, rows that were moved and not lost, and
+ages before birth. A first run of 37 hospitals, before the last three, had 993 of 1,015 found and 9 false alarms in
+1,020 looks, with gaps at 59 % and wrong ages at 39 % false alarms; the table below is of the detector as it is now.
 Limits: the hospitals are small (900 people), the defects are those that we thought of, and real ones are less tidy.
 
 {all_found} of {all_planted} planted defects found ({share:.1%}); {alarms} false alarms in {clean} looks ({rate:.2%}).

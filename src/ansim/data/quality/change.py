@@ -43,8 +43,8 @@ def _lost(now: dict[str, Any], before: dict[str, Any]) -> Iterator[Finding]:
         months = before["months"].get(table, {})
         if months:  # the last month of the older version may not have been whole
             whole = sorted(months)[:-1]
-            was = sum(months[month] for month in whole)
-            now_has = sum(now["months"].get(table, {}).get(month, 0) for month in whole)
+            was = sum(months[month] for month in whole)  # rows that were only moved to another day are not lost
+            now_has = sum(n for month, n in now["months"].get(table, {}).items() if whole and month <= whole[-1])
         else:
             was, now_has = rows, now["rows"].get(table, 0)
         if was >= ENOUGH and now_has < KEPT * was:
@@ -112,11 +112,25 @@ def gaps(now: dict[str, Any]) -> Iterator[Finding]:
     for table, numbers in series.items():
         expected = _expected([n for _, n in numbers])
         usual = 1.4826 * median([abs(n - e) for (_, n), e in zip(numbers, expected, strict=True)])
-        for (month, n), e in zip(numbers, expected, strict=True):
-            if n < HALF * e and e - n > SURE * max(math.sqrt(e), usual):
-                yield Finding("gap", table, STARTS[table], month, n, round(e))
+        low = [n < HALF * e for (_, n), e in zip(numbers, expected, strict=True)]
+        for begin, end in _runs(low):
+            months = numbers[begin:end]
+            rows, e = sum(n for _, n in months), sum(expected[begin:end])
+            if e - rows > SURE * max(math.sqrt(e), usual * math.sqrt(len(months))):
+                yield Finding("gap", table, STARTS[table], months[0][0], rows, round(e))
         if _number(last) - _number(numbers[-1][0]) > AROUND:
             yield Finding("ends-early", table, STARTS[table], numbers[-1][0], 0, 0)
+
+
+def _runs(flags: list[bool]) -> Iterator[tuple[int, int]]:
+    """(first, one past the last) of each run of true values."""
+    start = None
+    for place, flag in enumerate([*flags, False]):
+        if flag and start is None:
+            start = place
+        elif not flag and start is not None:
+            yield start, place
+            start = None
 
 
 def _expected(counts: list[int]) -> list[float]:

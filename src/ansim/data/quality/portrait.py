@@ -9,6 +9,7 @@ from typing import Any
 
 from ansim.data.cdm import EVENTS, Event, quoted, tables
 from ansim.data.engine import Engine
+from ansim.data.quality.times import BORN
 
 KIND = "quality-portrait/1"
 LEAST = 20  # rows of one exact value before it can be a placeholder
@@ -69,13 +70,14 @@ def _concepts(engine: Engine, event: Event) -> dict[str, int]:
 
 
 def _ages(engine: Engine, event: Event) -> dict[str, dict[str, int]]:
-    """Ages that cannot be are left out: other checks see them."""
+    """Ages that cannot be, and what lies before birth, are left out: other checks see them."""
     rows = engine.rows(
         f"SELECT concept, sex, age, count(DISTINCT person_id) FROM (SELECT t.{quoted(event.concept)} AS concept, "
         "p.gender_concept_id AS sex, "
         f"CAST(floor((year(t.{quoted(event.start)}) - p.year_of_birth) / 10.0) AS INT) * 10 "
-        f"AS age, t.person_id FROM {event.table} t JOIN person p ON p.person_id = t.person_id "
-        f"WHERE t.{quoted(event.concept)} <> 0 AND p.gender_concept_id IN (8507, 8532)) AS events "
+        f"AS age, t.person_id FROM {event.table} t JOIN {BORN} AS p ON p.person_id = t.person_id "
+        f"WHERE t.{quoted(event.concept)} <> 0 AND p.gender_concept_id IN (8507, 8532) "
+        f"AND CAST(t.{quoted(event.start)} AS DATE) >= p.day) AS events "
         "WHERE age BETWEEN 0 AND 110 GROUP BY 1, 2, 3"
     )
     found: dict[str, dict[str, int]] = {}

@@ -14,7 +14,8 @@ from ansim.data.quality.table import Check
 YEAR = "CAST(least(greatest(year_of_birth, 1000), 9999) AS VARCHAR)"
 MONTH = "lpad(CAST(least(greatest(coalesce(month_of_birth, 1), 1), 12) AS VARCHAR), 2, '0')"
 BORN = (
-    f"(SELECT person_id, coalesce(CAST(birth_datetime AS DATE), CAST(CAST({YEAR} || '-' || {MONTH} || '-01' AS DATE) + "
+    "(SELECT person_id, gender_concept_id, year_of_birth, "
+    f"coalesce(CAST(birth_datetime AS DATE), CAST(CAST({YEAR} || '-' || {MONTH} || '-01' AS DATE) + "
     "INTERVAL 1 DAY * (least(greatest(coalesce(day_of_birth, 1), 1), 31) - 1) AS DATE)) AS day, "
     f"coalesce(CAST(birth_datetime AS DATE), CAST({YEAR} || '-06-01' AS DATE)) AS june FROM person)"
 )

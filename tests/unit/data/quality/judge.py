@@ -43,13 +43,18 @@ def look(con, before, others) -> set[Seen]:
     """Everything that is said about a hospital: broken checks and findings."""
     engine = DuckDB(con)
     seen = {
-        Seen(ASPECTS[one.check.type], one.check.table, one.check.field, ",".join(map(str, one.check.concepts)))
+        Seen(ASPECTS[one.check.type], one.check.table, _field(one), ",".join(map(str, one.check.concepts)))
         for one in assess(engine, now=NOW)
         if one.verdict == FAIL and one.check.type in ASPECTS
     }
     now = portrait(engine)
     found: list[Finding] = [*since(now, before), *gaps(now), *elsewhere(now, others), *oddities(engine)]
     return seen | {Seen(OTHERS.get(one.kind, one.kind), one.table, one.field, one.subject) for one in found}
+
+
+def _field(one) -> str:
+    """Where the check looks: the checks of units are named after the measurement's concept."""
+    return "unit_concept_id" if one.check.type == "plausibleUnitConceptIds" else one.check.field
 
 
 def tells_of(seen: Seen, defect: Defect) -> bool:
