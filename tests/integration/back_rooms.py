@@ -16,6 +16,7 @@ from ansim.governance.terms import parties
 from ansim.research.cohort.query import parse
 from ansim.sites.keeper.keystore import Keystore, public
 
+HOLDERS = ("hospital-a", "hospital-b", "hospital-c", "public-body")
 KEY, REQUEST = "agr-back-rooms", "req-back-rooms"
 NOW = datetime.now(UTC)
 
@@ -42,7 +43,7 @@ class World:
             "supersedes": None,
             "title": {"ko": "결합 연구", "en": "Linked study"},
             "user": {"id": "company-x", "name": "Company X"},
-            "holders": [{"id": name, "name": name} for name in ("hospital-a", "public-body")],
+            "holders": [{"id": name, "name": name} for name in HOLDERS],
             "members": [
                 {"id": name, "name": who, "role": role, "key": public(keys[name])}
                 for name, (who, role) in MEMBERS.items()

@@ -13,9 +13,11 @@ from pathlib import Path
 import back_rooms
 import duckdb
 import pyarrow.parquet as pq
-from back_rooms import KEY, REQUEST, World, deliver, refused, work, world
+import pytest
+from back_rooms import HOLDERS, KEY, REQUEST, World, deliver, refused, work, world
 
 from ansim.documents import digest
+from ansim.errors import Problem
 from ansim.sites.exchange import signed
 
 HERE = World(Path(sys.argv[1]), "hospital-a")
@@ -282,7 +284,57 @@ def rounds(post) -> None:
     started = {**first, "run": "run-2", "job": again, "state": {"round": 0, "beta": [5.0, 5.0]}}
     assert answer(started)["refused"]  # a first round with coefficients of somebody's choice
     assert len(post.take("job.refused")) == 3
+    masked(post, answer, spec, one["aggregate"])
     tables(post, answer)
+
+
+def masked(post, answer, spec: dict, plain: dict) -> None:
+    """Four holders: only the pool comes out. One leaves with its signed word: the rest mask anew; else they refuse."""
+    from ansim.research.analysis import masks, methods, sums
+    from ansim.sites.keeper.keystore import agreed, public
+
+    asked, sites, state = job("federated", method="logistic", spec=spec), list(HOLDERS), methods.start("logistic", spec)
+    first = {"run": "run-m", "round": 1, "job": asked, "state": state, "together": sites}
+    keys = {each: HERE.store(each) for each in sites}
+    nothing = sums.filled(sums.shape(plain), [0 * number for number in sums.numbers(plain)])
+
+    def others(together: list[str]) -> list[dict]:
+        """What the other holders would answer, had they nobody."""
+        made = []
+        for me in together[1:]:
+            own = keys[me].private("receive").private_key
+            secrets = {
+                each: agreed(own, public(keys[each].keys["receive"]), masks.label("run-m", me, each))
+                for each in together
+                if each != me
+            }
+            made.append(masks.masked(nothing, me, secrets, "run-m", 1, digest(state)))
+        return made
+
+    given = answer(first)
+    assert given["together"] == sites
+    assert set(given["aggregate"]) == {"shape", "masked"}
+    assert masks.unmasked([given["aggregate"], *others(sites)]) == plain
+    with pytest.raises(Problem):
+        masks.unmasked([given["aggregate"], *others(sites)[:-1]])
+    left = sites[:-1]
+
+    def word(run: str, signer: str = "public-body") -> dict:
+        document = {"ansim": "fed-out/1", "run": run, "round": 1, "site": "public-body"}
+        return signed.sign_document(document, keys[signer].keys["site"]["kid"], keys[signer].signing_key("site").sign)
+
+    again = answer({**first, "together": left, "outs": [word("run-m")]})
+    assert again["aggregate"]["masked"] != given["aggregate"]["masked"]
+    assert masks.unmasked([again["aggregate"], *others(left)]) == plain
+    for number, outs in enumerate((None, [], [word("run-n2", "hospital-c")], [word("run-m")])):
+        other = {**first, "run": f"run-n{number}", "job": job("federated", method="logistic", spec=spec)}
+        assert "masked" in answer(other)["aggregate"]
+        assert answer({**other, "together": left, "outs": outs})["refused"], outs
+    two = {**first, "run": "run-o", "job": job("federated", method="logistic", spec=spec), "together": sites[:2]}
+    refusal = answer(two)
+    assert refusal["refused"]
+    assert signed.signers(refusal["out"], [public(keys["hospital-a"].keys["site"])])  # its own signed word
+    post.take("job.refused")
 
 
 def tables(post, answer) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ansim.cli import deid, load, signing
 from ansim.cli.agreement import agreement
+from ansim.cli.analyse import analyse
 from ansim.cli.catalogue import app as catalogue
 from ansim.cli.disclosure import disclosure
 from ansim.cli.doctor import doctor
@@ -26,6 +27,7 @@ app = typer.Typer(
     help="Ansim (안심): safe utilisation of medical data.",
 )
 console = Console()
+app.command()(analyse)
 app.command()(doctor)
 app.command()(quality)
 app.command()(profile)

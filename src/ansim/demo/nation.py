@@ -35,7 +35,7 @@ class Place:
     transport: str = "http"
 
 
-def _hospital(letter: str, transport: str = "http") -> Place:
+def hospital(letter: str, transport: str = "http") -> Place:
     low = letter.lower()
     return Place(
         f"hospital-{low}",
@@ -62,8 +62,7 @@ def _hospital(letter: str, transport: str = "http") -> Place:
 
 
 def _public_body() -> Place:
-    hospital = _hospital("P")
-    return Place("public-body", "holder", "공공기관 P (청구자료)", "Public Body P (claims)", hospital.people)
+    return Place("public-body", "holder", "공공기관 P (청구자료)", "Public Body P (claims)", hospital("P").people)
 
 
 PLACES = [
@@ -78,9 +77,9 @@ PLACES = [
             "researcher2": ("박분석", ["researcher"]),
         },
     ),
-    _hospital("A"),
-    _hospital("B", "folder"),
-    _hospital("C"),
+    hospital("A"),
+    hospital("B", "folder"),
+    hospital("C"),
     _public_body(),
     Place(
         "centre-1",
@@ -120,17 +119,17 @@ MEMBERS = {"researcher@company-x": ("김연구", "pi"), "researcher2@company-x":
 
 
 class Nation:
-    """The nation in one folder."""
+    """The nation in one folder. places: its sites, the demo's eight unless others are given."""
 
-    def __init__(self, folder: Path, port: int = 8600):
-        self.folder, self.port = folder, port
+    def __init__(self, folder: Path, port: int = 8600, places: list[Place] | None = None):
+        self.folder, self.port, self.places = folder, port, places or PLACES
         self.trust = folder / "trust"
 
     def site(self, site_id: str) -> Path:
         return self.folder / site_id
 
     def port_of(self, site_id: str) -> int:
-        return self.port + [place.id for place in PLACES].index(site_id)
+        return self.port + [place.id for place in self.places].index(site_id)
 
     def url(self, site_id: str) -> str:
         return f"http://127.0.0.1:{self.port_of(site_id)}"
@@ -154,14 +153,14 @@ class Nation:
         roots = [self._offline(f"root-{number}") for number in (1, 2, 3)]
         ministry = self._offline("ministry")
         trust = {"roots": [public(root) for root in roots], "threshold": 2, "ministry": public(ministry)}
-        keys = {place.id: self._make_site(place, trust, witness_seconds) for place in PLACES}
+        keys = {place.id: self._make_site(place, trust, witness_seconds) for place in self.places}
         now = datetime.now(UTC)
         notices = {
             "directory": self.sign_directory(self._directory(keys, now), roots[:2]),
             "designations": self.sign_designations(now),
             "members-company-x": self._members(keys["company-x"], now),
         }
-        for place in PLACES:
+        for place in self.places:
             target = self.site(place.id) / "notices"
             target.mkdir(exist_ok=True)
             for name, notice in notices.items():
@@ -169,7 +168,7 @@ class Nation:
         (self.folder / "directory.json").write_text(
             json.dumps(notices["directory"]["document"], indent=1, ensure_ascii=False)
         )
-        passwords = {place.id: self._accounts(place) for place in PLACES}
+        passwords = {place.id: self._accounts(place) for place in self.places}
         write_private(self.folder / "sign-ins.json", json.dumps(passwords, indent=1).encode())
 
     def _offline(self, name: str) -> dict:
@@ -209,7 +208,7 @@ class Nation:
     def _directory(self, keys: dict[str, dict[str, dict]], now: datetime) -> dict:
         valid = {"not_before": now.isoformat(), "not_after": (now + YEARS).isoformat()}
         sites = []
-        for place in PLACES:
+        for place in self.places:
             certificate = self._certificate(place, now)
             own = {name: keys[place.id][name] for name in ("site", "receive")}
             sites.append(

@@ -12,7 +12,7 @@ from typing import IO
 
 import httpx
 
-from ansim.demo.nation import PLACES, Nation
+from ansim.demo.nation import Nation
 from ansim.errors import N_, Problem
 from ansim.sites import fitness
 
@@ -50,10 +50,10 @@ class Running:
 
     def start(self, progress: Callable[[str], None] = lambda text: None, only: list[str] | None = None) -> None:
         """Start every site (or those named) and wait until each answers."""
-        wanted = only or [place.id for place in PLACES]
+        wanted = only or [place.id for place in self.nation.places]
         for site in wanted:
             self._spawn(site)
-        for place in PLACES:
+        for place in self.nation.places:
             if place.transport == "folder" and place.id in wanted:
                 self._spawn(f"courier-{place.id}")
         for site in wanted:

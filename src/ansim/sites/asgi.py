@@ -13,7 +13,9 @@ django.setup()
 
 from django.core.asgi import get_asgi_application  # noqa: E402
 
-application = get_asgi_application()
+from ansim.sites.exchange.gate import Gate  # noqa: E402
+
+application = Gate(get_asgi_application())
 
 
 def load_kind() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from ansim.governance import areas
+from ansim.research.analysis import methods
 from ansim.sites.exchange import trust
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Tag
@@ -99,7 +100,7 @@ MODES = {
     "centre": _("In the centre"),
     "extract": _("Extract to the centre"),
 }
-METHODS = {"table": _("Table of counts"), "logistic": _("Logistic regression"), "extract": _("Data extract")}
+METHODS = {name: _(each.title) for name, each in methods.METHODS.items()} | {"extract": _("Data extract")}
 PURPOSES = {
     "statistics": _("Statistics"),
     "scientific research": _("Scientific research"),

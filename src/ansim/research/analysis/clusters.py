@@ -59,7 +59,7 @@ def local(data: Values, spec: dict, state: dict) -> dict:
     _names, clusters = _read(spec)
     return {
         "n": np.bincount(nearest, minlength=clusters).tolist(),
-        "sum": [np.bincount(nearest, column, minlength=clusters).tolist() for column in scaled.T],
+        "sum": [np.bincount(nearest, each, minlength=clusters).astype(float).tolist() for each in scaled.T],
         "inertia": float(distance.sum()),
     }
 

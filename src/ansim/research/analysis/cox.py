@@ -68,7 +68,7 @@ def _by_step(made: Design, steps: np.ndarray, beta: np.ndarray) -> Sums:
     upper = np.triu_indices(made.x.shape[1])
 
     def sums(values: np.ndarray) -> np.ndarray:
-        return np.bincount(place, values, minlength=len(steps))
+        return np.bincount(place, values, minlength=len(steps)).astype(float)  # without people numpy gives ints
 
     def columns(of: np.ndarray) -> np.ndarray:
         return np.column_stack([sums(of * column) for column in made.x.T])

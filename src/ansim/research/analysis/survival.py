@@ -178,7 +178,7 @@ def incidence_local(data: Times, spec: dict, state: dict) -> dict:
         "people": np.bincount(data.group, minlength=groups).tolist(),
         "dropped": data.dropped,
         "events": np.bincount(data.group, data.event, minlength=groups).astype(int).tolist(),
-        "time": np.bincount(data.group, data.time, minlength=groups).tolist(),
+        "time": np.bincount(data.group, data.time, minlength=groups).astype(float).tolist(),
     }
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem
-from ansim.governance.agreement import Agreement, Draft, Sign, agreement, unusable
+from ansim.governance.agreement import Agreement, Draft, Sign, agreement
 from ansim.governance.attest import member_key, stale, undesignated
 from ansim.governance.grant import same_key
 from ansim.governance.terms import parties
 from ansim.privacy.disclosure.policy import Policy, strictest
-from ansim.sites import clock, papers
+from ansim.sites import clock, papers, standing
 from ansim.sites.centre import workspaces
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
@@ -63,7 +63,7 @@ def known() -> list[Record]:
 
 def state(key: str) -> Agreement:
     """The agreement's state here; raises Problem if it was never in force."""
-    found = ledger.load(agreement, key)
+    found = standing.state(key)
     if not found.current:
         raise Problem("no-agreement", N_("There is no agreement {key} in force here."), key=key)
     return found
@@ -76,7 +76,7 @@ def terms(key: str) -> dict:
 def unusable_now(key: str) -> list[Problem]:
     """Why nothing may happen under the agreement at this moment, by this centre's own clock and designation."""
     found, now = state(key), clock.now()
-    reasons = unusable(found, found.current["version"], found.current["digest"], now)
+    reasons = standing.not_in_force(key, found.current["version"], found.current["digest"], now)
     reasons += stale(trust.designations(), "designations", 0, now)
     return reasons + undesignated(trust.designations(), site().id, "centre", now)
 

@@ -1,20 +1,22 @@
 """Federated analyses: the centre sends parameters, holders send sums, and only the checked result ever leaves.
 
-A run is bound to the member's signed job; each answer to its run, round and sender. Intermediates live in a record of
-their own that is deleted the moment the result is made or the run fails. A holder that does not answer fails the run
-for everybody in the same words, unless the job says that a part will do.
+A run is bound to the member's signed job; each answer to its run, round and sender. Intermediates live in records of
+their own that are deleted the moment the result is made or the run fails. Where three holders or more take part, their
+sums come masked, and only the pool can be read here. A holder that refuses fails the run for everybody in the same
+words, unless the job says that a part will do: then the round is asked again of the rest, who see its signed word.
 """
 
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ansim import documents
 from ansim.errors import N_, Problem
 from ansim.governance.board_case import BoardCase
 from ansim.governance.grant import CHECKS, Facts
-from ansim.research.analysis import methods, sums
+from ansim.research.analysis import masks, methods, sums
 from ansim.research.cohort.query import parse
 from ansim.research.cohort.scope import outside
 from ansim.sites import clock
@@ -88,6 +90,8 @@ def _on_start(message: post.Message) -> None:
         "nonce": document["nonce"],
         "holders": holders,
         "partial": document.get("partial") is True,
+        "masked": len(holders) >= masks.LEAST,
+        "outs": [],
         "answers": dict.fromkeys(holders, "waiting"),
         "left_out": [],
         "round": 0,
@@ -166,17 +170,22 @@ def _checked_spec(document: dict) -> None:
         raise Problem("counts-only", N_("Pooled tables are of counts and shares."), where="measure")
 
 
-def _round(data: dict, state: dict, job: dict) -> None:
-    """Ask every holder that still takes part for its sums at this state."""
+def _round(data: dict, state: dict, job: dict | None = None, *, again: bool = False) -> None:
+    """Ask every holder that still takes part for its sums at this state. job: in the first round. again: the same
+    round anew, for fewer holders."""
     asked = [holder for holder in data["holders"] if holder not in data["left_out"]]
-    number = data["round"] + 1
-    data.update(round=number, answers={holder: "waiting" for holder in asked})
-    data["rounds"].append({"round": number, "asked": clock.iso(clock.now()), "answered": ""})
-    ledger.record(KIND, data["id"], data, status="running")
-    ledger.record(SECRET, data["id"], {"state": state, "sums": {}})
-    shown = methods.public(data["method"], data["spec"], state)
-    for holder in asked:
-        post.send("fed.round", {"run": data["id"], "round": number, "job": job, "state": shown}, to=holder, sealed=True)
+    run, number = data["id"], data["round"] + (not again)
+    data.update(round=number, answers=dict.fromkeys(asked, "waiting"))
+    if not again:
+        data["rounds"].append({"round": number, "asked": clock.iso(clock.now()), "answered": ""})
+    ledger.record(KIND, run, data, status="running")
+    _sums(run).delete()
+    ledger.record(SECRET, run, {"state": state})
+    content = {"run": run, "round": number, "state": methods.public(data["method"], data["spec"], state)}
+    content |= {"job": job} if job else {}
+    content |= {"together": asked} if data["masked"] else {}
+    content |= {"outs": data["outs"]} if data["outs"] else {}
+    post.send_all("fed.round", content, to=asked, sealed=True)
 
 
 def _secret(run: str) -> dict:
@@ -184,53 +193,86 @@ def _secret(run: str) -> dict:
     return found.data if found else {}
 
 
-@post.receives("fed.answer")
+def _sums(run: str) -> QuerySet[Record]:
+    """What holders answered in this round, by key."""
+    return Record.objects.filter(kind=SECRET, key__startswith=f"{run}:").order_by("key")
+
+
+def _forget(run: str) -> None:
+    Record.objects.filter(kind=SECRET, key=run).delete()
+    _sums(run).delete()
+
+
+@post.receives("fed.answer", quick=True)
 def _on_answer(message: post.Message) -> None:
-    given = message.payload
+    given, sender = message.payload, message.sender
     run = str(given["run"])
     found = Record.objects.select_for_update().filter(kind=KIND, key=run).first()
     data = found.data if found else {}
-    if (
-        data.get("status") != "running"
-        or data["round"] != given["round"]
-        or data["answers"].get(message.sender) != "waiting"
-    ):
-        raise Problem("not-asked", N_("{sender} was not asked for this round."), sender=message.sender)
+    if data.get("status") == "running" and data["masked"] and _outdated(data, given, sender):
+        return
+    if data.get("status") != "running" or data["round"] != given["round"] or data["answers"].get(sender) != "waiting":
+        raise Problem("not-asked", N_("{sender} was not asked for this round."), sender=sender)
     refused = bool(given.get("refused")) or not isinstance(given.get("aggregate"), dict)
-    data["answers"][message.sender] = "refused" if refused else "answered"
-    ledger.note(f"federated:{run}", "federated.answered", actor=message.sender, round=data["round"], refused=refused)
+    data["answers"][sender] = "refused" if refused else "answered"
+    ledger.note(f"federated:{run}", "federated.answered", actor=sender, round=data["round"], refused=refused)
     if refused:
-        data["left_out"].append(message.sender)
-    else:
-        secret = _secret(run)
-        ledger.record(SECRET, run, {**secret, "sums": {**secret["sums"], message.sender: given["aggregate"]}})
+        _without(data, sender, given)
+        return
+    ledger.record(SECRET, f"{run}:{sender}", given["aggregate"])
     ledger.record(KIND, run, data, status="running")
-    if refused and not data["partial"]:
+    if "waiting" not in data["answers"].values():
+        _combine(data)
+
+
+def _outdated(data: dict, given: dict, sender: str) -> bool:
+    """Masked for a set of holders that has become smaller since: of no use to anybody."""
+    return (
+        given.get("round") == data["round"]
+        and sender in data["answers"]
+        and given.get("together") != sorted(data["answers"])
+        and not given.get("refused")
+    )
+
+
+def _without(data: dict, sender: str, given: dict) -> None:
+    """A holder refuses. Unless a part will do, that ends the run; else the rest is waited for, or asked once more."""
+    run = data["id"]
+    data["left_out"].append(sender)
+    left = [holder for holder in data["holders"] if holder not in data["left_out"]]
+    ledger.record(KIND, run, data, status="running")
+    if not data["partial"] or not left or (data["masked"] and len(left) < masks.LEAST):
         fail(run, NOT_ALL, "holder-refused")
+    elif data["masked"]:
+        data["outs"].append(given.get("out"))
+        job = ledger.document(data["job"]) if data["round"] == 1 else None
+        _round(data, _secret(run)["state"], job, again=True)
     elif "waiting" not in data["answers"].values():
         _combine(data)
 
 
 def _combine(data: dict) -> None:
     """All sums are here: the next round, or the result."""
-    run, secret = data["id"], _secret(data["id"])
-    job = ledger.document(data["job"])
+    run = data["id"]
     chosen = methods.method(data["method"])
     try:
         agreements.require_in_force(data["agreement"])
-        if not secret.get("sums"):
+        answers = list(_sums(run).values_list("data", flat=True))
+        if not answers:
             raise Problem("nobody", N_("No holder answered."))
-        pooled = sums.pool([secret["sums"][holder] for holder in sorted(secret["sums"])])
-        state, done, result = chosen.combine(pooled, data["spec"], secret["state"])
+        masked = data["masked"] and not any("union" in each for each in answers)
+        pooled = masks.unmasked(answers) if masked else sums.pool(answers)
+        state, done, result = chosen.combine(pooled, data["spec"], _secret(run)["state"])
     except Problem as problem:
         fail(run, NOT_ALL if problem.code == "aggregate-shape" else str(problem), problem.code)
         return
     data["rounds"][-1]["answered"] = clock.iso(clock.now())
     if not done:
-        _round(data, state, job)
+        _round(data, state)
         return
     data["status"] = "finishing"
     ledger.record(KIND, run, data, status="finishing")
+    _forget(run)
     ledger.record(SECRET, run, {"result": result})
     jobs.queue("federated-result", run, {"run": run})
 
@@ -271,7 +313,7 @@ def _made(payload: dict, found: dict) -> None:
         {"run": run, "parts": {}, "tables": {}},
         machine=found["findings"],
     )
-    Record.objects.filter(kind=SECRET, key=run).delete()
+    _forget(run)
     ledger.note(f"federated:{run}", "federated.ended", output=output, rounds=data["round"])
     ledger.record(
         KIND, run, {**data, "status": "checking", "output": output, "ended": clock.iso(clock.now())}, status="checking"
@@ -285,7 +327,7 @@ def fail(run: str, message: str, code: str) -> None:
     """The run ends without a result, and its sums are deleted. Who caused it is for the centre's own pages only."""
     data = get(run)
     with transaction.atomic():
-        Record.objects.filter(kind=SECRET, key=run).delete()
+        _forget(run)
         ledger.note(f"federated:{run}", "federated.failed", code=code)
         data |= {"status": "failed", "message": message, "code": code, "ended": clock.iso(clock.now())}
         ledger.record(KIND, run, data, status="failed")

@@ -8,17 +8,18 @@ from typing import Any
 
 from ansim.errors import N_, Problem
 from ansim.privacy.disclosure.policy import Policy
-from ansim.privacy.disclosure.protect import as_csv, protect_counts, round_to
-from ansim.privacy.disclosure.rules import model_rules
+from ansim.privacy.disclosure.protect import as_csv, protect_counts
 from ansim.privacy.disclosure.table import TOTAL, Key, TableSpec
-from ansim.research.analysis import figures
-from ansim.sites.centre import tables
+from ansim.research.analysis import plots
+from ansim.sites.centre import released, tables
 
 
 def files(data: dict, holders: list[str], result: dict, policy: Policy) -> tuple[dict[str, bytes], list[dict]]:
     """({name: content}, findings) of a finished run. Raises Problem when nothing of it may leave."""
-    made = {"table": _table, "logistic": _logistic}[data["method"]](data["spec"], result, policy)
-    body, table, svg, notes = made
+    if data["method"] == "table":
+        body, table, notes = _table(data["spec"], result, policy)
+    else:
+        body, table, notes = _shown(data["method"], data["spec"], result, policy)
     document = {
         "ansim": "result/1",
         "run": data["id"],
@@ -31,8 +32,8 @@ def files(data: dict, holders: list[str], result: dict, policy: Policy) -> tuple
         **body,
     }
     content = {"result.json": json.dumps(document, ensure_ascii=False, indent=1).encode(), "result.csv": table}
-    if svg:
-        content["figure.svg"] = svg.encode()
+    if drawn := plots.draw(body, "ko"):
+        content["figure.svg"] = drawn.encode()
     first = {
         "file": "result.json",
         "level": "note",
@@ -61,54 +62,40 @@ def pooled_counts(spec: TableSpec, result: dict) -> dict[Key, int]:
     return counts
 
 
-def _table(given: dict, result: dict, policy: Policy) -> tuple[dict, bytes, str, list[dict]]:
+def _table(given: dict, result: dict, policy: Policy) -> tuple[dict, bytes, list[dict]]:
     spec = tables.specification(given)
-    released = protect_counts(pooled_counts(spec, result), spec, policy)
-    if released.refused:
+    made = protect_counts(pooled_counts(spec, result), spec, policy)
+    if made.refused:
         raise Problem("nothing-shown", N_("Nothing of this table may be shown."))
-    hidden = len(released.hidden)
+    hidden = len(made.hidden)
     notes = [
         {"file": "result.csv", "level": "note", "code": rule, "place": "", "message": rule}
-        for rule in dict.fromkeys(finding.rule for finding in released.findings)
+        for rule in dict.fromkeys(finding.rule for finding in made.findings)
     ]
-    return {"table": released.as_data(reasons=False), "hidden": hidden}, as_csv(released), "", notes
+    return {"table": made.as_data(reasons=False), "hidden": hidden}, as_csv(made), notes
 
 
-def groups(result: dict) -> list[int]:
-    """Sizes of the groups of people that a model's columns of 0 and 1 set apart, each by the outcome.
-
-    Such a column with the outcome is a table of four cells, which coefficients and standard errors give away.
-    """
-    about, people = result["about"], result["people"]
-    cases = about["cases"]
-    found = [cases, people - cases]
-    for having, both, other in zip(about["having"], about["both"], about["other"], strict=True):
-        if having < people and not other:
-            found += [both, having - both, cases - both, people - having - (cases - both)]
-    return found
+def _shown(method: str, spec: dict, result: dict, policy: Policy) -> tuple[dict, bytes, list[dict]]:
+    """Models keep their place under "model"; every other method stands under "shown"."""
+    body, rows = released.SHOWN[method](spec, result, policy)
+    model = "terms" in body
+    notes: list[dict[str, Any]] = []
+    if model:
+        message = N_("A model's residuals and subsets cannot be seen by the machine.")
+        notes.append({"file": "result.json", "level": "look", "code": "model", "place": "", "message": message})
+    return {"model": body} if model else {"shown": body, "rows": rows}, _csv(rows), notes
 
 
-def _logistic(spec: dict, result: dict, policy: Policy) -> tuple[dict, bytes, str, list[dict]]:
-    """Coefficients in full precision; the counts rounded; likelihoods stay here, for they give the counts away."""
-    found = model_rules(result["people"], len(result["terms"]), min(groups(result)), policy)
-    if found:
-        raise found[0].problem()
-    counts = {name: round_to(result[name], policy.rounding) for name in ("people", "cases")}
-    shown = {"kind": "logistic", "outcome": result["outcome"], **counts, "terms": result["terms"]}
+def _csv(rows: list[dict]) -> bytes:
     out = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.writer(out, lineterminator="\n")
-    columns = ["name", "coefficient", "se", "z", "p", "odds_ratio", "low", "high"]
-    writer.writerow(["term", *columns[1:]])
-    writer.writerows(
-        [[term[name] if name == "name" else repr(term[name]) for name in columns] for term in result["terms"]]
-    )
-    notes: list[dict[str, Any]] = [
-        {
-            "file": "result.json",
-            "level": "look",
-            "code": "model",
-            "place": "",
-            "message": N_("A model's residuals and subsets cannot be seen by the machine."),
-        }
-    ]
-    return {"model": shown}, out.getvalue().encode(), figures.forest(shown, "ko"), notes
+    writer.writerow(columns)
+    writer.writerows([[_cell(row.get(name)) for name in columns] for row in rows])
+    return out.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)

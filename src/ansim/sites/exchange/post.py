@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import IntegrityError, connection, transaction
 
 from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import envelope, trust
+from ansim.sites.exchange.notices import Directory
 from ansim.sites.fitness import Unfit
 from ansim.sites.keeper.client import Keeper
 from ansim.sites.store import jobs, ledger
@@ -30,11 +30,14 @@ BLOB = re.compile(r"[0-9a-f]{64}")
 NOTED_EACH = 16  # refusals of one kind and sender that stand on the ledger one by one; then the 32nd, 64th, ...
 _handlers: dict[str, Callable[["Message"], None]] = {}
 _sealed_only: set[str] = set()
+_quick: set[str] = set()
+_before: dict[str, Callable[[str, dict], Any]] = {}
 
 
 @dataclass(frozen=True)
 class Message:
-    """An opened message: verified sender, its decrypted payload, and when it was signed."""
+    """An opened message: verified sender, its decrypted payload, and when it was signed. found: what the handler's
+    `before` made of it."""
 
     typ: str
     sender: str
@@ -42,6 +45,7 @@ class Message:
     jti: str
     at: datetime
     sealed: bool = False
+    found: Any = None
 
 
 @cache
@@ -60,10 +64,15 @@ def sign(data: bytes) -> bytes:
 
 
 def next_number(name: str) -> int:
-    with transaction.atomic():
-        Counter.objects.get_or_create(name=name)
-        Counter.objects.filter(name=name).update(value=F("value") + 1)
-        return Counter.objects.get(name=name).value
+    """The next number of a sequence, from 1, without gaps among committed transactions."""
+    table = connection.ops.quote_name(Counter._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (name, value) VALUES (%s, 1) "
+            f"ON CONFLICT (name) DO UPDATE SET value = {table}.value + 1 RETURNING value",
+            [name],
+        )
+        return cursor.fetchone()[0]
 
 
 def send(typ: str, payload: dict, *, to: str, irt: str = "", sealed: bool = False, blob: str = "") -> str:
@@ -72,30 +81,51 @@ def send(typ: str, payload: dict, *, to: str, irt: str = "", sealed: bool = Fals
     sealed: encrypted, so that the hub that carries it cannot read it. blob: the name of a file in FOLDER/outgoing
     (made by bulk.encrypt) that travels beside it.
     """
-    now, directory = clock.now(), trust.directory()
-    directory.site(to)
     if blob and not BLOB.fullmatch(blob):
         raise Problem("bad-name", N_("This is not a blob's name."))
+    now, directory = clock.now(), trust.directory()
     with transaction.atomic():
-        wire = envelope.write(
-            typ,
-            payload,
-            iss=site().id,
-            aud=to,
-            kid=own_kid(),
-            sign=sign,
-            now=now,
-            seq=next_number(f"sent:{to}"),
-            irt=irt,
-            encrypt_to=directory.receive_key(to, now) if sealed else None,
-        )
+        wire = _written(typ, payload, to, directory, now, irt, sealed)
         jti = str(envelope.peek(wire)["jti"])
         jobs.queue("send", jti, {"wire": wire, "to": to, "blob": blob}, lane=f"send:{to}")
     return jti
 
 
-def receives(typ: str, *, sealed: bool = False) -> Callable:
+def send_all(typ: str, payload: dict, *, to: list[str], sealed: bool = False) -> None:
+    """Queue the same message to several sites."""
+    now, directory = clock.now(), trust.directory()
+    with transaction.atomic():
+        wires = [(receiver, _written(typ, payload, receiver, directory, now, "", sealed)) for receiver in to]
+        jobs.queue_new(
+            "send",
+            {str(envelope.peek(wire)["jti"]): {"wire": wire, "to": receiver, "blob": ""} for receiver, wire in wires},
+            lanes=[f"send:{receiver}" for receiver in to],
+        )
+
+
+def _written(typ: str, payload: dict, to: str, directory: Directory, now: datetime, irt: str, sealed: bool) -> dict:
+    directory.site(to)
+    return envelope.write(
+        typ,
+        payload,
+        iss=site().id,
+        aud=to,
+        kid=own_kid(),
+        sign=sign,
+        now=now,
+        seq=next_number(f"sent:{to}"),
+        irt=irt,
+        encrypt_to=directory.receive_key(to, now) if sealed else None,
+    )
+
+
+def receives(
+    typ: str, *, sealed: bool = False, quick: bool = False, before: Callable[[str, dict], Any] | None = None
+) -> Callable:
     """Declare the handler of one type of message; `sealed`: refused when the hub could have read it.
+
+    quick: handled in the very transaction that takes it in, not as a job of its own. before(sender, payload): what is
+    to be computed first, while no transaction is open; it writes nothing.
 
     Messages of one sender are handled in the order in which it sent them. A handler may raise `jobs.Later` when it
     waits for something from elsewhere; the sender's next messages then go on.
@@ -105,6 +135,10 @@ def receives(typ: str, *, sealed: bool = False) -> Callable:
         _handlers[typ] = function
         if sealed:
             _sealed_only.add(typ)
+        if quick:
+            _quick.add(typ)
+        if before:
+            _before[typ] = before
         return function
 
     return declare
@@ -130,15 +164,35 @@ def take(wire: dict) -> None:
         if noted and problem.code == "out-of-time":  # genuine and for us, but its time is over
             _too_late(wire, claims)
         return
+    lane, payload = f"receive:{found.iss}", {"wire": wire}
     try:
+        if found.typ in _quick and not jobs.held_up(lane) and _at_once(found, payload):
+            return
         with transaction.atomic():
-            now = clock.iso(clock.now())
-            Seen.objects.create(
-                sender=found.iss, jti=found.jti, expires=clock.iso(found.exp), seq=max(0, found.seq), at=now
-            )
-            jobs.queue("receive", f"{found.iss}:{found.jti}", {"wire": wire}, lane=f"receive:{found.iss}")
+            _remember(found)
+            jobs.queue("receive", f"{found.iss}:{found.jti}", payload, lane=lane)
     except IntegrityError:
         _note("envelope.repeated", found.iss, "repeated", sender=found.iss, jti=found.jti, typ=found.typ)
+
+
+def _remember(found: envelope.Envelope) -> None:
+    now, seq = clock.iso(clock.now()), max(0, found.seq)
+    Seen.objects.create(sender=found.iss, jti=found.jti, expires=clock.iso(found.exp), seq=seq, at=now)
+
+
+def _at_once(found: envelope.Envelope, payload: dict) -> bool:
+    """Whether it could be handled here and now, in the transaction that remembers it; else it becomes a job."""
+    if Seen.objects.filter(sender=found.iss, jti=found.jti).exists():
+        return False
+    try:
+        opened = _open(payload)
+        with transaction.atomic():
+            _remember(found)
+            _deliver(payload, opened)
+    except Exception as error:  # whatever it is, the job meets it again, tries again and writes it down
+        log.info("%s becomes a job: %s", found.typ, jobs.describe(error))
+        return False
+    return True
 
 
 def _note(kind: str, about: str, reason: str, **facts: str) -> bool:
@@ -174,8 +228,8 @@ def _head(payload: dict) -> dict[str, str]:
     return {"typ": typ, **_claims(payload["wire"])}
 
 
-def _open(payload: dict) -> dict | Problem:
-    """The message's content, or why it is refused. Decrypting and parsing hold no database lock."""
+def _open(payload: dict) -> tuple[dict, Any] | Problem:
+    """The message's content and what its `before` found, or why it is refused. This holds no database lock."""
     head, text = _head(payload), payload["wire"]["payload"]
     sealed = not text.startswith(("{", "["))
     try:
@@ -190,25 +244,27 @@ def _open(payload: dict) -> dict | Problem:
         content = envelope.signed.loads(keeper().decrypt(text) if sealed else text)
         if not isinstance(content, dict):
             raise Problem("bad-payload", N_("The payload is not a JSON object."))
+        before = _before.get(head["typ"])
+        return content, before(head["sender"], content) if before else None
     except Unfit:
         raise
     except ValueError:
         return Problem("bad-payload", N_("The payload is not a JSON object."))
     except Problem as problem:
         return problem
-    return content
 
 
-def _deliver(payload: dict, content: dict | Problem) -> None:
+def _deliver(payload: dict, opened: tuple[dict, Any] | Problem) -> None:
     head = _head(payload)
     claims = envelope.peek(payload["wire"])
     try:
-        if isinstance(content, Problem):
-            raise content
+        if isinstance(opened, Problem):
+            raise opened
+        content, found = opened
         sealed = not payload["wire"]["payload"].startswith(("{", "["))
         with transaction.atomic():
             at = datetime.fromisoformat(claims["iat"])
-            _handlers[head["typ"]](Message(head["typ"], claims["iss"], content, claims["jti"], at, sealed))
+            _handlers[head["typ"]](Message(head["typ"], claims["iss"], content, claims["jti"], at, sealed, found))
     except Unfit:
         raise
     except Problem as problem:

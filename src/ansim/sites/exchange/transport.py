@@ -32,6 +32,8 @@ log = logging.getLogger("ansim.exchange")
 WAIT_SECONDS = 20
 PIECE = 4 * 1024 * 1024
 TICKET_HOURS = 0.25
+TICKET_SECONDS = 300.0  # of its quarter of an hour a ticket is used so long
+MOST_TOGETHER = 50  # envelopes in one call
 FRESH = timedelta(days=7)  # an envelope sent with less left is signed anew
 HALF_WRITTEN_SECONDS = 30.0
 WAIT_STATUS = {401, 403, 408, 425, 429, 507}  # the hub cannot now: its directory, its clock, its disk, our quota
@@ -40,7 +42,7 @@ _local = threading.local()
 
 
 class Transport(Protocol):
-    def send(self, wire: dict) -> None: ...
+    def send(self, wires: list[dict]) -> list[Exception | None]: ...
     def poll(self) -> None: ...
     def put_blob(self, file: Path, to: str) -> None: ...
     def get_blob(self, name: str, target: Path) -> None: ...
@@ -62,44 +64,53 @@ def ticket(hours: float = 24) -> str:
 class Http:
     """Outbound calls to the hub."""
 
+    def __init__(self) -> None:
+        self._pass = ("", 0.0)  # ticket, and until when it is used
+        self._taken: list[int] = []  # mail that was taken in; the hub hears of it at the next poll
+
     def _client(self) -> httpx.Client:
         if not hasattr(_local, "client"):
             _local.client = httpx.Client(base_url=site().hub_url, timeout=httpx.Timeout(30, read=WAIT_SECONDS + 15))
         return _local.client
 
     def _call(self, method: str, path: str, **options) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {ticket(TICKET_HOURS)}"}
+        headers = {"Authorization": f"Bearer {self._ticket()}"}
         try:
             answer = self._client().request(method, path, headers=headers, **options)
         except httpx.HTTPError as error:
             raise jobs.Later(1.0, f"the hub does not answer: {type(error).__name__}", counts=False) from error
-        if answer.status_code >= 500:
-            raise jobs.Later(1.0, f"the hub answered {answer.status_code}", counts=False)
-        if answer.status_code in WAIT_STATUS or (answer.status_code == 400 and _code(answer) in WAIT_CODES):
-            raise jobs.Later(2.0, f"the hub answered {answer.status_code} {_code(answer)}", counts=False)
-        if answer.status_code >= 400:
-            raise Problem(
-                "hub-refused", N_("The hub refused it: {answer}."), answer=f"{answer.status_code} {answer.text[:200]}"
-            )
+        if refused := _refusal(answer.status_code, _code(answer), answer.text[:200]):
+            self._pass = ("", 0.0)  # perhaps it was the ticket
+            raise refused
         return answer
 
-    def send(self, wire: dict) -> None:
-        self._call("POST", "/exchange/envelopes", json=wire)
+    def _ticket(self) -> str:
+        """One ticket serves for a while: signing it takes longer than most calls."""
+        token, until = self._pass
+        if time.monotonic() > until:
+            token = ticket(TICKET_HOURS)
+            self._pass = (token, time.monotonic() + TICKET_SECONDS)
+        return token
+
+    def send(self, wires: list[dict]) -> list[Exception | None]:
+        """Several envelopes in one call; what the hub says of each."""
+        if len(wires) == 1:
+            self._call("POST", "/exchange/envelopes", json=wires[0])
+            return [None]
+        answers = self._call("POST", "/exchange/envelopes", json={"envelopes": wires}).json()["answers"]
+        return [_refusal(each["status"], str(each.get("code", "")), "") for each in answers]
 
     def poll(self) -> None:
-        found = self._call("GET", "/exchange/poll", params={"wait": WAIT_SECONDS}).json()
+        about = {"wait": WAIT_SECONDS, "ack": ",".join(map(str, self._taken))}
+        found = self._call("GET", "/exchange/poll", params=about).json()
+        self._taken = []
         for name in trust.in_order(found["notices"]):
             held = Notice.objects.filter(name=name).values_list("seq", flat=True).first() or 0
             if found["notices"][name] > held:
                 trust.take(self._call("GET", f"/exchange/notices/{name}").json())
-        taken = []
-        try:
-            for mail in found["mail"]:
-                post.take(mail["wire"])
-                taken.append(mail["id"])
-        finally:  # only what stands in this site's database is forgotten by the hub
-            if taken:
-                self._call("POST", "/exchange/ack", json={"ids": taken})
+        for mail in found["mail"]:
+            post.take(mail["wire"])
+            self._taken.append(mail["id"])  # it stands in this site's database: the hub may forget it
 
     def put_blob(self, file: Path, to: str) -> None:
         size = file.stat().st_size
@@ -152,7 +163,12 @@ class Folder:
         self.inbox.mkdir(exist_ok=True)
         self._ticket_until = 0.0
 
-    def send(self, wire: dict) -> None:
+    def send(self, wires: list[dict]) -> list[Exception | None]:
+        for wire in wires:
+            self._write(wire)
+        return [None] * len(wires)
+
+    def _write(self, wire: dict) -> None:
         name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.envelope"
         write_private(self.out / name, json.dumps(wire).encode())
 
@@ -213,6 +229,17 @@ def _there(name: str, target: Path) -> bool:
     return target.exists() and bulk.digest(target) == name
 
 
+def _refusal(status: int, code: str, text: str) -> Exception | None:
+    """What an answer of the hub means for the one who asked: nothing wrong, try again, or never."""
+    if status >= 500 and status not in WAIT_STATUS:
+        return jobs.Later(1.0, f"the hub answered {status}", counts=False)
+    if status in WAIT_STATUS or (status == 400 and code in WAIT_CODES):
+        return jobs.Later(2.0, f"the hub answered {status} {code}", counts=False)
+    if status >= 400:
+        return Problem("hub-refused", N_("The hub refused it: {answer}."), answer=f"{status} {text or code}")
+    return None
+
+
 def _code(answer: httpx.Response) -> str:
     try:
         return str(answer.json().get("code", ""))
@@ -223,10 +250,12 @@ def _code(answer: httpx.Response) -> str:
 class Local:
     """The hub itself: its mail is in its own database."""
 
-    def send(self, wire: dict) -> None:
+    def send(self, wires: list[dict]) -> list[Exception | None]:
         from ansim.sites.hub import mailbox
 
-        mailbox.put(wire)
+        for wire in wires:
+            mailbox.put(wire)
+        return [None] * len(wires)
 
     def poll(self) -> None:
         from ansim.sites.hub import mailbox
@@ -264,9 +293,33 @@ def _send(payload: dict) -> None:
     blob = site().path("outgoing", payload["blob"]) if payload.get("blob") else None
     if blob and blob.exists():
         transport().put_blob(blob, payload["to"])
-    transport().send(_in_time(payload["wire"]))
+    [wrong] = transport().send([_in_time(payload["wire"])])
+    if wrong:
+        raise wrong
     if blob:
         blob.unlink(missing_ok=True)
+
+
+@jobs.together("send")
+def _send_all(payloads: list[dict]) -> list[Exception | None]:
+    """Envelopes in one call; one with a blob, or alone, by itself."""
+    many = [index for index, payload in enumerate(payloads) if not payload.get("blob")][:MOST_TOGETHER]
+    if len(many) < 2:
+        return [_tried(payload) for payload in payloads]
+    try:
+        ends = transport().send([_in_time(payloads[index]["wire"]) for index in many])
+    except Exception as error:
+        ends = [error] * len(many)
+    together = dict(zip(many, ends, strict=True))
+    return [together[index] if index in together else _tried(payload) for index, payload in enumerate(payloads)]
+
+
+def _tried(payload: dict) -> Exception | None:
+    try:
+        _send(payload)
+    except Exception as error:
+        return error
+    return None
 
 
 def _in_time(wire: dict) -> dict:
@@ -277,7 +330,7 @@ def _in_time(wire: dict) -> dict:
     return envelope.renew(wire, kid=post.own_kid(), sign=post.sign, now=clock.now())
 
 
-@beat("poll", lambda: 0.05)
+@beat("poll", lambda: 0.0)
 def _poll() -> None:
     try:
         transport().poll()

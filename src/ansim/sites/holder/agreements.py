@@ -22,7 +22,7 @@ from ansim.governance.grant import same_key
 from ansim.governance.terms import parties
 from ansim.research.cohort.query import parse
 from ansim.research.cohort.scope import outside
-from ansim.sites import clock, papers
+from ansim.sites import clock, papers, standing
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
 from ansim.sites.holder import board, reviews
@@ -32,7 +32,7 @@ from ansim.sites.store.models import Record
 
 def state(key: str) -> Agreement:
     """The agreement as this holder's own ledger has it; raises Problem if no version was ever in force here."""
-    found = ledger.load(agreement, key)
+    found = standing.state(key)
     if not found.current:
         raise Problem("no-agreement", N_("There is no agreement {key} in force here."), key=key)
     return found

@@ -1,12 +1,11 @@
 """Federated rounds: the agreed centre asks, this node computes over its own people and answers with sums alone.
 
-The first round admits the job as any other. Later rounds must be of the same job, the next in number, and under an
-agreement still in force. Every answer passes this node's own guard; tables are also compared with what was answered
-before about these people, and remembered.
+The first round admits the job as any other: once a job. Later rounds must be of the same job, the next in number, and
+under an agreement still in force. Every answer passes this node's own guard; tables are also compared with what was
+answered before about these people, and remembered. Where three holders or more take part, sums leave masked.
 """
 
-import threading
-from collections import OrderedDict
+import time
 from datetime import datetime
 from typing import Any
 
@@ -15,43 +14,52 @@ from ansim.errors import N_, Problem
 from ansim.governance.grant import Grant
 from ansim.privacy.disclosure import protect as disclosure
 from ansim.privacy.disclosure.memory import Asker
-from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.table import TableSpec, tabulate
-from ansim.research.analysis import guard, methods
+from ansim.research.analysis import methods
 from ansim.research.cohort.query import parse
-from ansim.sites import clock
-from ansim.sites.config import site
+from ansim.sites import clock, standing
 from ansim.sites.exchange import post
-from ansim.sites.holder import agreements, closing, grants, source
+from ansim.sites.holder import agreements, closing, grants, rounds, source
 from ansim.sites.holder.memory import memory
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 
 KIND = "federated"
-PREPARED = 4  # runs whose data are held in memory
-_prepared: OrderedDict[tuple[str, str], Any] = OrderedDict()
-_lock = threading.Lock()
 
 
-@post.receives("fed.round")
+@post.receives("fed.round", quick=True, before=rounds.at_once)
 def _on_round(message: post.Message) -> None:
     """Only from the centre that the terms name; the payload's own claims count for nothing."""
     given, sender = message.payload, message.sender
-    run, number, name = str(given["run"])[:64], given["round"], grants.name_of(given["job"])
+    run, number = str(given["run"])[:64], given["round"]
     if type(number) is not int or not isinstance(given.get("state"), dict):
         raise Problem("bad-round", N_("This is not a round of a federated run."))
-    found = Record.objects.filter(kind=KIND, key=run).first()
-    if found and (found.data["job"] != name or found.data["centre"] != sender):
+    found = Record.objects.select_for_update().filter(kind=KIND, key=run).first()
+    known = found.data if found else None
+    job = given.get("job") or (ledger.document(known["paper"]) if known else None)
+    if known and (known["job"] != grants.name_of(job) or known["centre"] != sender):
         raise Problem("other-run", N_("The run {run} is of another job or another centre."), run=run)
-    if found and found.data["status"] == "over":
+    if known and known["status"] == "over":
         raise Problem("run-over", N_("The agreement of the run {run} is over."), run=run)
-    if found and (before := found.data["answers"].get(str(number))):
-        if before["state"] != digest(given["state"]):
-            raise Problem("other-state", N_("This round was answered for another state."))
-        _answer(found.data, number, before["aggregate"])
+    payload = {"run": run, "round": number, "job": job, "state": given["state"], "sender": sender}
+    payload |= {"together": given.get("together"), "outs": given.get("outs"), "heard": clock.iso(message.at)}
+    if known and known["round"] == number and _repeated(known, payload):
         return
-    payload = {"run": run, "round": number, "job": given["job"], "state": given["state"], "sender": sender}
-    jobs.queue("fed-round", f"{sender}:{message.jti}", {**payload, "heard": clock.iso(message.at)})
+    if known and message.found is not None:
+        _finish(payload, {"persons": known["persons"], "version": known["version"], **message.found})
+    else:
+        jobs.queue("fed-round", f"{sender}:{message.jti}", payload)
+
+
+def _repeated(known: dict, payload: dict) -> bool:
+    """Whether this very round was answered: the same answer goes out again. Another state for it is refused."""
+    before = known["answer"]
+    if before["state"] != digest(payload["state"]):
+        raise Problem("other-state", N_("This round was answered for another state."))
+    if before["together"] != payload["together"]:
+        return False
+    _answer(known, payload["round"], before["aggregate"], before["together"])
+    return True
 
 
 def _compute(payload: dict) -> dict[str, Any]:
@@ -65,68 +73,87 @@ def _compute(payload: dict) -> dict[str, Any]:
     )
     if not grant.allowed:
         return {"persons": persons}
-    document, state = job["document"], payload["state"]
+    document, version = job["document"], source.version()
     try:
-        name, spec, version = document["method"], document["spec"], source.version()
-        _fits(known.data if known else None, payload, methods.start(name, spec), version)
-        data = _data(run, document, version)
-        if reasons := guard.admissible(name, data, spec, _guard(), state):
-            return {"persons": persons, "reasons": reasons}
-        return {"persons": persons, "version": version, "aggregate": methods.method(name).local(data, spec, state)}
+        _fits(known.data if known else None, payload, document, version)
+        session = rounds.opened(run, document, payload["sender"])
+        session.looked = time.monotonic()
+        return {"persons": persons, "version": version, "aggregate": rounds.compute(session, payload)}
     except Problem as problem:
         return {"persons": persons, "reasons": getattr(problem, "problems", [problem])}
 
 
-def _fits(known: dict | None, payload: dict, initial: dict, version: str) -> None:
-    """A first round starts where the method starts; a later one is the next, over the same data."""
+def _fits(known: dict | None, payload: dict, document: dict, version: str) -> None:
+    """A first round starts where the method starts; a later one is the next, over the same data and the same sites.
+
+    The last round may be asked again for fewer sites, if each that left has signed so: the masks are then new ones.
+    """
+    number, together = payload["round"], payload["together"]
     if known is None:
-        if payload["state"] != initial or payload["round"] not in (0, 1):
+        if payload["state"] != methods.start(document["method"], document["spec"]) or number not in (0, 1):
             raise Problem("not-first", N_("The run does not begin with its first round."))
         return
-    if known["status"] != "running" or payload["round"] != known["round"] + 1:
-        raise Problem(
-            "not-next", N_("Round {round} does not follow round {last}."), round=payload["round"], last=known["round"]
-        )
-    if len(known["answers"]) >= _guard().rounds:
-        raise Problem("too-many-rounds", N_("At most {rounds} rounds are answered."), rounds=_guard().rounds)
+    again = number == known["round"] and together != known["together"]
+    if known["status"] != "running" or not (again or number == known["round"] + 1):
+        raise Problem("not-next", N_("Round {round} does not follow round {last}."), round=number, last=known["round"])
+    if known["rounds"] >= rounds.policy().rounds:
+        raise Problem("too-many-rounds", N_("At most {rounds} rounds are answered."), rounds=rounds.policy().rounds)
     if version != known["version"]:
         raise Problem("data-changed", N_("The data have changed since the run began."))
+    if together != known["together"]:
+        left = set(known["together"] or ()) - set(together or ())
+        if not together or not known["together"] or not set(together) < set(known["together"]):
+            raise Problem("participants", N_("The sites of a run may only become fewer."))
+        rounds.check_out(payload["outs"], payload["run"], number, left)
 
 
 def _finish(payload: dict, made: dict) -> None:
     """Admit (or look again), compare with what was answered before, remember, answer: one transaction."""
     run, job, number = payload["run"], payload["job"], payload["round"]
     found = Record.objects.select_for_update().filter(kind=KIND, key=run).first()
-    if found and str(number) in found.data["answers"]:
+    known = found.data if found else None
+    if known and known["round"] == number and _repeated(known, payload):
         return  # the same round came twice at once; the repeat is answered from the record
     document, sender, now = job["document"], payload["sender"], clock.now()
-    heard, persons = datetime.fromisoformat(payload["heard"]), made["persons"]
     reasons = list(made.get("reasons", []))
-    if found is None and not reasons:
-        grant = grants.admit(job, sender=sender, now=now, heard=heard, persons=persons)
+    if known is None and not reasons:
+        heard = datetime.fromisoformat(payload["heard"])
+        grant = grants.admit(job, sender=sender, now=now, heard=heard, persons=made["persons"])
         if not grant.allowed:
             _say_no(payload)
             return
     elif not reasons:
-        reasons = grants.decide(job, sender=sender, now=now, heard=heard, persons=persons, again=True).reasons
+        reasons = _still(known or {}, payload, document, now)
     if not reasons and "aggregate" not in made:
         reasons = [Problem("not-computed", N_("The facts changed while the round was computed."))]
-    if not reasons and document["method"] == "table" and found is None:
+    if not reasons and known is None:
         reasons = _compare(run, document)
-    data = found.data if found else _fresh(payload, made)
+    data = known or _fresh(payload, made)
     if reasons:
         grants.refuse(job, Grant(False, reasons), sender=sender)
         ledger.record(KIND, run, {**data, "status": "refused"}, status="refused")
         _say_no(payload)
         return
-    answers = {**data["answers"], str(number): {"state": digest(payload["state"]), "aggregate": made["aggregate"]}}
-    data = {**data, "round": number, "answers": answers, "at": clock.iso(now)}
-    ledger.record(KIND, run, data, status="running")
+    aggregate, state = made["aggregate"], digest(payload["state"])
+    answer = {"state": state, "together": payload["together"], "aggregate": aggregate}
+    data |= {"round": number, "rounds": data["rounds"] + 1, "together": payload["together"], "answer": answer}
+    ledger.record(KIND, run, {**data, "at": clock.iso(now)}, status="running")
     ledger.note(
-        f"federated:{run}", "round.answered", actor=sender, round=number, job=data["job"],
-        state=digest(payload["state"]), answer=digest(made["aggregate"]),
+        f"federated:{run}", "round.answered", actor=sender, round=number, job=data["job"], state=state,
+        answer=digest(aggregate), together=payload["together"],
     )  # fmt: skip
-    _answer(data, number, made["aggregate"])
+    _answer(data, number, aggregate, payload["together"])
+
+
+def _still(known: dict, payload: dict, document: dict, now: datetime) -> list[Problem]:
+    """Why an admitted run may not go on: the agreement, and the order of rounds."""
+    try:
+        _fits(known, payload, document, source.version())
+    except Problem as problem:
+        return [problem]
+    if document["member"] in standing.state(document["agreement"]).removed:
+        return [Problem("member-removed", N_("{member} left the agreement."), member=document["member"])]
+    return standing.not_in_force(document["agreement"], document["version"], document["terms"], now)
 
 
 jobs.job("fed-round", finish=_finish)(_compute)
@@ -137,6 +164,7 @@ def _fresh(payload: dict, made: dict) -> dict:
     return {
         "id": payload["run"],
         "job": grants.name_of(payload["job"]),
+        "paper": ledger.keep(payload["job"], "job"),
         "centre": payload["sender"],
         "agreement": str(document.get("agreement")),
         "member": str(document.get("member")),
@@ -146,19 +174,23 @@ def _fresh(payload: dict, made: dict) -> dict:
         "version": made.get("version", ""),
         "persons": made["persons"],
         "round": payload["round"],
-        "answers": {},
+        "rounds": 0,
+        "together": payload["together"],
+        "answer": {},
         "began": clock.iso(clock.now()),
     }
 
 
-def _answer(data: dict, number: int, aggregate: dict) -> None:
-    post.send(
-        "fed.answer", {"run": data["id"], "round": number, "aggregate": aggregate}, to=data["centre"], sealed=True
-    )
+def _answer(data: dict, number: int, aggregate: dict, together: list[str] | None) -> None:
+    content = {"run": data["id"], "round": number, "aggregate": aggregate}
+    post.send("fed.answer", content | ({"together": together} if together else {}), to=data["centre"], sealed=True)
 
 
 def _say_no(payload: dict) -> None:
+    """Refused in the same words for all; in a masked run with this site's signed word that the rest may go on."""
     content = {"run": payload["run"], "round": payload["round"], "refused": True}
+    if payload["together"]:
+        content |= {"together": payload["together"], "out": rounds.out(payload["run"], payload["round"])}
     post.send("fed.answer", content, to=payload["sender"], sealed=True)
 
 
@@ -166,45 +198,23 @@ def _say_no(payload: dict) -> None:
 def _destroy(agreement: str) -> list[dict]:
     """The sums answered under an agreement; that it was answered, and how often, stays on the record."""
     for record in Record.objects.filter(kind=KIND, data__agreement=agreement).exclude(status="over"):
-        emptied = {number: {"state": each["state"]} for number, each in record.data["answers"].items()}
-        ledger.record(KIND, record.key, {**record.data, "answers": emptied, "status": "over"}, status="over")
+        ledger.record(KIND, record.key, {**record.data, "answer": {}, "status": "over"}, status="over")
     return []
-
-
-def _guard() -> guard.Policy:
-    own = Policy.from_data(site().policy)
-    return guard.Policy(
-        threshold=own.threshold, freedom=own.min_degrees_of_freedom, **site().options.get("federated", {})
-    )
-
-
-def _data(run: str, document: dict, version: str) -> Any:
-    """This site's data as the method prepared them; kept while the run goes on, made anew after a restart."""
-    key = (run, version)
-    with _lock:
-        if key in _prepared:
-            _prepared.move_to_end(key)
-            return _prepared[key]
-    frame = source.frame(parse(document["query"]))
-    made = methods.method(document["method"]).prepare(frame, document["spec"])
-    with _lock:
-        _prepared[key] = made
-        while len(_prepared) > PREPARED:
-            _prepared.popitem(last=False)
-    return made
 
 
 def _compare(run: str, document: dict) -> list[Problem]:
     """Why this table, with what was shown of these people before, would single somebody out; if nothing, remember it.
 
     Compared and remembered are the cells that this node alone could show; smaller ones go to the centre only inside the
-    pooled sums, which it protects by the strictest policy of the agreement.
+    pooled sums, which it protects by the strictest policy of the agreement. Other methods show no table: nothing to do.
     """
-    spec = TableSpec.parse(_disclosure_spec(document["spec"]))
+    given = _table_of(document)
+    if given is None:
+        return []
     terms = agreements.state(document["agreement"]).current["terms"]
     asker = Asker(document["member"], terms["user"]["id"])
     try:
-        held = memory()
+        held, spec = memory(), TableSpec.parse(given)
         table = tabulate(source.frame(parse(document["query"])), spec, held.codes)
         released = disclosure.protect(table, held.policy, held.for_asker(asker))
     except Problem as problem:
@@ -215,8 +225,14 @@ def _compare(run: str, document: dict) -> list[Problem]:
     return []
 
 
-def _disclosure_spec(spec: dict) -> dict:
-    """The same table in the words of the disclosure room: its measure is `of` a variable."""
+def _table_of(document: dict) -> dict | None:
+    """The table that a job shows, in the words of the disclosure room: its measure is `of` a variable."""
+    spec = document["spec"]
+    if document["method"] == "crosstab":
+        sides = {f"{side}s": [spec[side]["variable"]] for side in ("row", "column")}
+        return {"ansim": "table/1", "query": digest(document["query"]), **sides}
+    if document["method"] != "table":
+        return None
     measure = dict(spec.get("measure") or {"kind": "count"})
     if "variable" in measure:
         measure["of"] = measure.pop("variable")

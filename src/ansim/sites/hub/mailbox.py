@@ -11,12 +11,12 @@ import re
 import shutil
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -27,9 +27,11 @@ from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import envelope, missing, post, signed, trust
+from ansim.sites.exchange.gate import in_thread
 from ansim.sites.hub import presence
 from ansim.sites.keeper.keystore import sync_folder
 from ansim.sites.store import ledger
+from ansim.sites.store.durable import lazily
 from ansim.sites.store.models import Mail, Notice
 from ansim.sites.store.worker import beat
 
@@ -39,6 +41,7 @@ MAX_NOTICE = 4 * 1024 * 1024
 MAX_BLOB = 64 * 1024**3
 PIECE, MAX_PIECE = 4 * 1024 * 1024, 16 * 1024 * 1024
 RESERVE = 512 * 1024 * 1024  # bytes of disk that stay free
+MOST_AT_ONCE = 100  # envelopes in one call
 MOST_MAIL = 5000  # envelopes from one sender that wait for one receiver
 MOST_POLLS = 16  # of one site at once
 BLOB_SECONDS = 30 * 86400
@@ -47,17 +50,48 @@ _waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defa
 _own = threading.Event()
 
 
-def put(wire: dict) -> None:
-    """Lay an envelope into its receiver's mailbox; doing it twice changes nothing."""
-    claims = envelope.peek(wire)
+class _Deposit:
+    """Envelopes that somebody waits to see in the mailboxes."""
+
+    def __init__(self, wires: list[dict]):
+        self.wires, self.done = wires, False
+
+
+_deposits: deque[_Deposit] = deque()
+_depositing = threading.Lock()
+
+
+def put(*wires: dict) -> None:
+    """Lay envelopes into their receivers' mailboxes; doing it twice changes nothing.
+
+    Whoever comes while another writes waits, and then one of them writes for all who wait: the disk is waited for once.
+    """
+    mine = _Deposit(list(wires))
+    _deposits.append(mine)
+    with _depositing:
+        if mine.done:
+            return
+        these = [_deposits.popleft() for _ in range(len(_deposits))]
+        try:
+            _write([wire for deposit in these for wire in deposit.wires])
+        except BaseException:
+            _deposits.extend(deposit for deposit in these if deposit is not mine)  # they try again without this one
+            raise
+        for deposit in these:
+            deposit.done = True
+
+
+def _write(wires: list[dict]) -> None:
+    at = clock.iso(clock.now())
+    claims = [envelope.peek(wire) for wire in wires]
+    rows = [
+        Mail(receiver=each["aud"], sender=each["iss"], jti=each["jti"], body=json.dumps(wire), at=at)
+        for each, wire in zip(claims, wires, strict=True)
+    ]
     with transaction.atomic():
-        Mail.objects.get_or_create(
-            receiver=claims["aud"],
-            sender=claims["iss"],
-            jti=claims["jti"],
-            defaults={"body": json.dumps(wire), "at": clock.iso(clock.now())},
-        )
-        transaction.on_commit(lambda: _wake(claims["aud"]))
+        Mail.objects.bulk_create(rows, ignore_conflicts=True)
+        for receiver in {each["aud"] for each in claims}:
+            transaction.on_commit(partial(_wake, receiver))
 
 
 def _wake(receiver: str) -> None:
@@ -129,21 +163,39 @@ def _room(size: int = 0) -> None:
 @csrf_exempt
 @require_POST
 def envelopes(request: HttpRequest) -> HttpResponse:
-    """POST an envelope."""
+    """POST an envelope; or {"envelopes": [...]}, and the answer says of each how it went: {"answers": [{"status"}]}."""
     try:
-        wire = signed.loads(request.body)
-        claims = envelope.peek(wire)
-        directory, receiver, sender = trust.directory(), str(claims.get("aud")), str(claims.get("iss"))
-        skew = timedelta(seconds=site().skew_seconds)
-        envelope.read(wire, directory=directory, me=receiver, now=clock.now(), skew=skew)
-        directory.site(receiver)
+        given = signed.loads(request.body)
         _room(len(request.body))
-        if Mail.objects.filter(receiver=receiver, sender=sender).count() >= site().options.get("most_mail", MOST_MAIL):
-            raise _Refused(429, "mailbox-full")
-        put({"jws": wire["jws"], "payload": wire["payload"]})
+        if "envelopes" not in given:
+            claims = _acceptable(given)
+            put({"jws": given["jws"], "payload": given["payload"]})
+            return JsonResponse({"accepted": claims["jti"]}, status=202)
+        answers, good = [], []
+        for wire in list(given["envelopes"])[:MOST_AT_ONCE]:
+            try:
+                _acceptable(wire)
+                good.append({"jws": wire["jws"], "payload": wire["payload"]})
+                answers.append({"status": 202})
+            except MISTAKES as error:
+                refused = _refused(error)
+                answers.append({"status": refused.status_code, **json.loads(refused.content)})
+        put(*good)
     except MISTAKES as error:
         return _refused(error)
-    return JsonResponse({"accepted": claims["jti"]}, status=202)
+    return JsonResponse({"answers": answers})
+
+
+def _acceptable(wire: Any) -> dict:
+    """The claims of an envelope that may lie in a mailbox here; raises what is wrong with it."""
+    claims = envelope.peek(wire)
+    directory, receiver, sender = trust.directory(), str(claims.get("aud")), str(claims.get("iss"))
+    skew = timedelta(seconds=site().skew_seconds)
+    envelope.read(wire, directory=directory, me=receiver, now=clock.now(), skew=skew)
+    directory.site(receiver)
+    if Mail.objects.filter(receiver=receiver, sender=sender).count() >= site().options.get("most_mail", MOST_MAIL):
+        raise _Refused(429, "mailbox-full")
+    return claims
 
 
 def _mail_for(receiver: str) -> dict[str, Any]:
@@ -164,10 +216,15 @@ def _mail_for(receiver: str) -> dict[str, Any]:
 
 
 async def poll(request: HttpRequest) -> HttpResponse:
-    """GET what waits; with ?wait=SECONDS the answer comes as soon as there is something, or empty at the end."""
+    """GET what waits; with ?wait=SECONDS the answer comes as soon as there is something, or empty at the end.
+
+    ?ack=1,2: mail of an earlier answer that is safely stored; the hub forgets it.
+    """
     try:
-        receiver = await sync_to_async(caller)(request)
+        receiver = await in_thread(caller, request)
         wait = min(MAX_WAIT, float(request.GET.get("wait", "0")))
+        if given := request.GET.get("ack"):
+            await in_thread(_forget, receiver, [int(each) for each in given.split(",")])
         if len(_waiting[receiver]) >= MOST_POLLS:
             raise _Refused(429, "too-many-polls")
     except MISTAKES as error:
@@ -179,7 +236,7 @@ async def poll(request: HttpRequest) -> HttpResponse:
         first = True
         while True:
             event.clear()
-            found = await sync_to_async(_mail_for)(receiver)
+            found = await in_thread(_mail_for, receiver)
             left = until - time.monotonic()
             if found["mail"] or left <= 0 or not first:
                 return JsonResponse(found)
@@ -203,12 +260,18 @@ def ack(request: HttpRequest) -> HttpResponse:
         return _refused(error, 401)
     try:
         ids = [int(each) for each in json.loads(request.body)["ids"]][:1000]
-        if any(abs(each) >= 2**63 for each in ids):
-            raise ValueError
+        _forget(receiver, ids)
     except MISTAKES as error:
         return _refused(error)
-    Mail.objects.filter(receiver=receiver, id__in=ids).delete()
     return JsonResponse({"forgotten": len(ids)})
+
+
+def _forget(receiver: str, ids: list[int]) -> None:
+    """Should a power cut bring them back, the receiver takes them for repeated."""
+    if any(abs(each) >= 2**63 for each in ids):
+        raise ValueError
+    with lazily():
+        Mail.objects.filter(receiver=receiver, id__in=ids[:1000]).delete()
 
 
 @csrf_exempt

@@ -14,8 +14,11 @@ import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from joserfc.jwk import OKPKey
 
@@ -40,6 +43,16 @@ def signing_key(jwk: dict) -> Ed25519PrivateKey:
 
 def public(jwk: dict) -> dict:
     return {name: value for name, value in jwk.items() if name != "d"}
+
+
+def agreed(private: X25519PrivateKey, jwk: dict, label: str) -> bytes:
+    """What this key and another's public one have in common, for the use that the label names: X25519 (RFC 7748) and
+    HKDF-SHA256 (RFC 5869). 32 bytes; nobody without one of the two private keys can make them."""
+    theirs = OKPKey.import_key(jwk).public_key
+    if not isinstance(theirs, X25519PublicKey):
+        raise Problem("wrong-key", N_("This key is not made to receive."))
+    info = b"ansim agree/1 " + label.encode()
+    return HKDF(hashes.SHA256(), 32, salt=None, info=info).derive(private.exchange(theirs))
 
 
 def write_private(file: Path, content: bytes) -> None:

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from joserfc import jwe
 
@@ -28,7 +29,7 @@ from ansim.sites import fitness
 from ansim.sites.config import read
 from ansim.sites.exchange import notices, signed
 from ansim.sites.exchange.signed import RECEIVE
-from ansim.sites.keeper.keystore import Keystore, public
+from ansim.sites.keeper.keystore import Keystore, agreed, public
 
 log = logging.getLogger("ansim.keeper")
 SITE_KEY = "site"
@@ -60,6 +61,11 @@ class Verbs:
     def decrypt(self, key: str, token: str) -> str:
         found = jwe.decrypt_compact(token, self._store.private(key), registry=_registry)
         return base64.b64encode(found.plaintext or b"").decode()
+
+    def agree(self, peers: dict[str, dict], labels: dict[str, str]) -> dict[str, str]:
+        """What this site has in common with each peer (its receiving key, a JWK) for the use that the label names."""
+        private: Any = self._store.private("receive").private_key
+        return {peer: agreed(private, jwk, labels[peer]).hex() for peer, jwk in peers.items()}
 
     def _secret(self, project: str) -> bytes:
         with self._lock:

@@ -29,7 +29,7 @@ def beat(name: str, seconds: Callable[[], float]) -> Callable:
 def _work(stop: threading.Event) -> None:
     while not stop.is_set():
         try:
-            task = jobs.take()
+            task = jobs.handed() or jobs.take()
             if task is not None:
                 jobs.wake.set()  # there may be more: let the other threads look
                 jobs.run(task)
@@ -41,6 +41,21 @@ def _work(stop: threading.Event) -> None:
         if task is None:
             jobs.wake.wait(0.25)  # due retries are looked for four times a second; new work wakes at once
             jobs.wake.clear()
+    connection.close()
+
+
+def _work_together(stop: threading.Event) -> None:
+    """Jobs that can be done in one go, as soon as they are handed over; left-over ones come to the others' turn."""
+    while not stop.is_set():
+        jobs.wake_together.wait(0.25)
+        jobs.wake_together.clear()
+        try:
+            while tasks := jobs.all_handed_together():
+                for kind in {task.kind for task in tasks}:
+                    jobs.run_together([task for task in tasks if task.kind == kind])
+        except Exception as error:
+            log.error("the job thread goes on after: %s", jobs.describe(error))
+            connection.close()
     connection.close()
 
 
@@ -56,8 +71,11 @@ def _beat(name: str, seconds: Callable[[], float], function: Callable[[], None],
             if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th, ... in a row: a fault fills no disk with lines
                 log.warning("%s failed %s times in a row: %s", name, failures, _reason(error))
             connection.close()
-        pause = max(0.05, seconds() - (time.monotonic() - started))
-        stop.wait(max(pause, min(MAX_PAUSE, 0.25 * 2 ** min(failures, 8))) if failures else pause)
+        pause = seconds() - (time.monotonic() - started)
+        if failures:
+            pause = max(pause, min(MAX_PAUSE, 0.25 * 2 ** min(failures, 8)))
+        if pause > 0:
+            stop.wait(pause)
     connection.close()
 
 
@@ -68,7 +86,9 @@ def _reason(error: Exception) -> str:
 def start(stop: threading.Event) -> list[threading.Thread]:
     """Start the job threads and beats of this process."""
     jobs.release_leases()
-    threads = [threading.Thread(target=_work, args=(stop,), daemon=True) for _ in range(site().workers)]
+    jobs.working.set()
+    threads = [threading.Thread(target=_work_together, args=(stop,), daemon=True)]
+    threads += [threading.Thread(target=_work, args=(stop,), daemon=True) for _ in range(site().workers)]
     threads += [threading.Thread(target=_beat, args=(*each, stop), daemon=True) for each in _beats]
     for thread in threads:
         thread.start()

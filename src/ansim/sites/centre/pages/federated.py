@@ -5,6 +5,7 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ansim.research.analysis.figures import effect_of, effects
 from ansim.sites import people
 from ansim.sites.centre import federated, releases
 from ansim.sites.centre.pages import common
@@ -12,10 +13,16 @@ from ansim.sites.pages import Empty, Notice, Page, Section, page
 from ansim.sites.web import charts
 from ansim.sites.web.figures import figure
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
-from ansim.sites.wording import FEDERATED, named
+from ansim.sites.wording import FEDERATED, METHODS, named
 
 READERS = ("researcher", "checker", "room", "exporter", "auditor")
 NAVIGATION = [(30, _("Federated analyses"), "/federated/", set(READERS), None)]
+EFFECTS = {
+    "odds_ratio": _("Odds ratio"),
+    "rate_ratio": _("Rate ratio"),
+    "hazard_ratio": _("Hazard ratio"),
+    "coefficient": _("Coefficient"),
+}
 ANSWERS = {
     "waiting": Tag(_("Asked"), "info"),
     "answered": Tag(_("Answered"), "success"),
@@ -66,7 +73,8 @@ def detail(request: HttpRequest, run: str) -> Page:
         [[named(holder), ANSWERS[answer]] for holder, answer in answers.items()],
     )
     facts = [
-        Fact(_("Method"), data["method"]),
+        Fact(_("Method"), METHODS[data["method"]]),
+        Fact(_("Sums"), _("Masked: only their pool can be read here") if data["masked"] else _("In the clear")),
         Fact(_("Asked by"), data["by"]),
         Fact(_("Rounds"), data["round"]),
         Fact(_("Signed job"), Code(run, 16)),
@@ -110,7 +118,7 @@ def _answer(status: str) -> Answer:
 
 
 def _drawn(result: dict) -> object:
-    """The released numbers: a table, or odds ratios with their intervals."""
+    """The released numbers: a table, or a model's effects with their intervals."""
     if "table" in result:
         table = result["table"]
         columns = [Column(name) for name in table["dimensions"]] + [Column(_("People"), number=True)]
@@ -120,19 +128,19 @@ def _drawn(result: dict) -> object:
         return Table(
             _("Released table"), columns, rows, note=_("Rounded; small cells and what would give them away are hidden.")
         )
-    terms = result["model"]["terms"][1:]
-    columns = [
-        Column(_("Term")),
-        Column(_("Odds ratio"), number=True),
-        Column(_("95 % from"), number=True),
-        Column(_("to"), number=True),
-    ]
-    rows = [[term["name"], f"{term['odds_ratio']:.2f}", f"{term['low']:.2f}", f"{term['high']:.2f}"] for term in terms]
-    drawn = [(term["name"], term["odds_ratio"], term["low"], term["high"]) for term in terms]
-    title = _("Odds ratios of {outcome}").format(outcome=result["model"]["outcome"])
+    if "shown" in result:
+        names = list(dict.fromkeys(name for row in result["rows"] for name in row))
+        lines = [["–" if row.get(name) is None else str(row[name]) for name in names] for row in result["rows"]]
+        note = _("Short numbers: counts are rounded, small groups are hidden.")
+        return Table(_("Released numbers"), [Column(name) for name in names], lines, note=note)
+    effect = effect_of(result["model"])
+    measure, null = EFFECTS[effect], 0.0 if effect == "coefficient" else 1.0
+    columns = [Column(_("Term")), *(Column(name, number=True) for name in (measure, _("95 % from"), _("to")))]
+    drawn = [(term["name"], term[effect], term["low"], term["high"]) for term in effects(result["model"])]
+    rows = [[name, *(f"{value:.2f}" for value in values)] for name, *values in drawn]
+    title = _("{measure}: {outcome}").format(measure=measure, outcome=result["model"]["outcome"])
     return figure(
-        charts.forest(title, drawn, measure=_("Odds ratio with 95 % interval")),
-        Table(title, columns, rows, hide_caption=True),
+        charts.forest(title, drawn, measure=measure, null=null), Table(title, columns, rows, hide_caption=True)
     )
 
 

@@ -11,10 +11,10 @@ from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Code, Column, Table, Tag
+from ansim.sites.wording import METHODS
 
 ROLES = ("steward", "officer", "auditor")
 NAVIGATION = [(70, _("Federated analyses"), "/federated/", set(ROLES), None)]
-METHODS = {"table": _("Table"), "logistic": _("Logistic regression")}
 STATES = {
     "running": Tag(_("Answered"), "success"),
     "refused": Tag(_("Refused"), "danger"),
@@ -25,7 +25,7 @@ STATES = {
 @page(*ROLES)
 def listing(request: HttpRequest) -> Page:
     rows = [found.data for found in Record.objects.filter(kind=federated.KIND).order_by("-updated")[:200]]
-    shown = [{name: each[name] for name in _SHOWN} | {"rounds": len(each["answers"])} for each in rows]
+    shown = [{name: each[name] for name in _SHOWN} | {"rounds": each["rounds"]} for each in rows]
     lead = _("Only sums over people leave this site; each answer passes the site's own guard.")
     if not rows:
         text = _("They come when a member of a research agreement starts one at the agreed centre.")
@@ -46,7 +46,7 @@ def listing(request: HttpRequest) -> Page:
                 phrase(each["title"]) or Code(each["id"], 12),
                 METHODS.get(each["method"], each["method"]),
                 STATES[each["status"]],
-                len(each["answers"]),
+                each["rounds"],
                 each["member"],
                 datetime.fromisoformat(each["began"]),
             ]

@@ -18,6 +18,7 @@ from ansim.sites.pages import Done, Empty, FormPart, Page, Section, act, form_pa
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.user import agreements, cases, membership, signing, work
+from ansim.sites.user.pages.federated import methods_of
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
@@ -179,16 +180,6 @@ class ExtractForm(Form):
     area = forms.CharField(label=_("Area of research of this use"))
 
 
-class FederatedForm(Form):
-    area = forms.CharField(label=_("Area of research of this use"))
-    method = forms.ChoiceField(
-        label=_("Method"), choices=[("table", _("Table of counts")), ("logistic", _("Logistic regression"))]
-    )
-    spec = forms.CharField(
-        label=_("Specification (JSON)"), widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"})
-    )
-
-
 @page("researcher", "legal")
 def detail(request: HttpRequest, key: str) -> Page:
     paper = agreements.get(key)
@@ -229,11 +220,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         sections.append(
             Section(
                 _("Ask for a federated analysis"),
-                [
-                    FormPart(
-                        FederatedForm(initial=start), f"/agreements/{key}/federated/", _("Sign and send to the centre")
-                    )
-                ],
+                [Table(_("Methods"), [Column(_("Method"))], methods_of(key), hide_caption=True)],
             )
         )
         rows = [
