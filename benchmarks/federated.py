@@ -9,6 +9,7 @@ says that a part will do is answered once those are started again: nothing is lo
 Peers: published and measured figures stand in docs; Flower 1.41 deployed took 6.1-13.1 s a round, NVFLARE 2.9 2.5 s.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -38,7 +39,7 @@ def durations(data: dict) -> list[float]:
     """Milliseconds from each question of the centre to the next; the first, which admits and prepares, apart."""
     asked = [datetime.fromisoformat(each["asked"]) for each in data["rounds"]]
     asked.append(datetime.fromisoformat(data["rounds"][-1]["answered"]))
-    return [(later - earlier).total_seconds() * 1000 for earlier, later in zip(asked, asked[1:], strict=False)]
+    return [(later - earlier).total_seconds() * 1000 for earlier, later in itertools.pairwise(asked)]
 
 
 def rounds(folder: Path, nodes: int, repeats: int = 5) -> dict:
