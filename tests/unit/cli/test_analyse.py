@@ -23,7 +23,7 @@ QUERY = {
         {"name": "age", "kind": "age"},
         {"name": "ill", "kind": "flag", "event": "condition", "concepts": [2]},
         {"name": "drug", "kind": "flag", "event": "condition", "concepts": [3]},
-        {"name": "visits", "kind": "count", "event": "condition", "concepts": []},
+        {"name": "visits", "kind": "count", "event": "condition", "concepts": [4]},
     ],
     "period": {"from": "2000-01-01", "to": "2019-12-31"},
 }
@@ -37,7 +37,7 @@ def cdm(file, people, seed):
             FROM range({people}) t(i);
             CREATE TABLE condition_occurrence AS SELECT row_number() OVER () AS condition_occurrence_id,
             i AS person_id, c AS condition_concept_id, DATE '2010-01-01' AS condition_start_date,
-            DATE '2010-01-01' AS condition_end_date FROM range({people}) t(i), range(1, 4) u(c)
+            DATE '2010-01-01' AS condition_end_date FROM range({people}) t(i), range(1, 5) u(c)
             WHERE c = 1 OR hash(i * 10 + c + {seed}) % 10 < 4"""
         )
 
