@@ -162,7 +162,8 @@ def name(spec: dict, key: str) -> str:
 def names(spec: dict, key: str, least: int = 1, most: int = MAX_TERMS) -> tuple[str, ...]:
     found = _names(spec.get(key), key)
     if not least <= len(set(found)) == len(found) <= most:
-        raise _wrong(key, N_("Name different variables, in the number that the method takes."), N_("See docs/research/methods.md."))
+        text = N_("Name different variables, in the number that the method takes.")
+        raise _wrong(key, text, N_("See docs/research/methods.md."))
     return found
 
 

@@ -13,6 +13,7 @@ that saves looking for it and a write. Should the process die, the lease ends as
 """
 
 import hashlib
+import json
 import logging
 import secrets
 import threading
@@ -123,6 +124,7 @@ def held_up(lane: str) -> bool:
 
 
 def _hand_over(task: Job) -> None:
+    task.payload = json.loads(json.dumps(task.payload))  # as it would come back from the database
     if task.kind in _together:
         _handed_together.append(task)
         wake_together.set()
