@@ -236,7 +236,8 @@ def _failed_run(task: Job, error: Exception) -> None:
     if isinstance(error, LostLease):
         log.warning("job %s %s was taken up by another worker", task.kind, task.id)
     elif isinstance(error, Later):
-        _retry(task, error.seconds, str(error), counts=error.counts)
+        growing = min(60.0, 0.5 * 2**task.attempts) if error.counts else 0.0  # its cause may take minutes to start anew
+        _retry(task, max(error.seconds, growing), str(error), counts=error.counts)
     elif isinstance(error, Unfit):  # the site is at fault, not the job
         _retry(task, UNFIT_SECONDS, str(error), counts=False)
     elif isinstance(error, Problem):  # a rule refused: trying again would refuse again
