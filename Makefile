@@ -44,6 +44,7 @@ soak: env system-demo system-test ## the long suites, with a result file in docs
 docs: env                   ## the pages that are made from the code
 	$(BIN)/python tools/tables.py
 	$(BIN)/python tools/attacks.py
+	$(BIN)/python tools/circe.py
 
 docs-check: env
 	@$(BIN)/python tools/tables.py --check

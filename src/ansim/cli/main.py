@@ -13,6 +13,7 @@ from ansim.cli.agreement import agreement
 from ansim.cli.analyse import analyse
 from ansim.cli.catalogue import app as catalogue
 from ansim.cli.disclosure import disclosure
+from ansim.cli.cohort import app as cohort
 from ansim.cli.doctor import doctor
 from ansim.cli.link import link
 from ansim.cli.profile import profile
@@ -29,6 +30,7 @@ app = typer.Typer(
 console = Console()
 app.command()(analyse)
 app.command()(doctor)
+app.add_typer(cohort, name="cohort")
 app.command()(quality)
 app.command()(profile)
 app.command()(signing.sign)

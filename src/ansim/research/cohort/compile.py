@@ -1,4 +1,4 @@
-"""Queries to SQLGlot trees for DuckDB, and their results.
+"""Queries to SQLGlot trees for DuckDB, and their results. A definition (query/2) is compiled by `definition.compile`.
 
 What the words mean (the reference engine says the same in plain Python):
 
@@ -10,6 +10,7 @@ What the words mean (the reference engine says the same in plain Python):
 - Sex: F for concept 8532, M for 8507, else unknown.
 - Descendants: those in concept_ancestor beside the listed concepts themselves (which alone remain without that table).
 - end_date: the latest end among the entry events of that day; without one the start; never after the period.
+- A definition: each person's first period, of people in `person`; it ends with the query's period at the latest.
 - A table that is not there counts as empty (see `missing`), except `person`.
 """
 
@@ -20,8 +21,13 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from ansim.data.engine import DuckDB
 from ansim.errors import N_, Problem
-from ansim.research.cohort.query import Criterion, Events, Query, Variable, Window
+from ansim.research.cohort.definition import model as m
+from ansim.research.cohort.definition import run as definitions
+from ansim.research.cohort.definition.compile import Plan
+from ansim.research.cohort.definition.sets import Shared, look_up, share
+from ansim.research.cohort.query import Cohort, Criterion, Events, Query, Variable, Window
 from ansim.research.cohort.tables import (
     COST_DOMAINS,
     SOURCES,
@@ -38,23 +44,28 @@ AGE = (
     "EXTRACT(YEAR FROM {at}) - EXTRACT(YEAR FROM {birth}) - CASE WHEN EXTRACT(MONTH FROM {at}) * 100 + "
     "EXTRACT(DAY FROM {at}) < EXTRACT(MONTH FROM {birth}) * 100 + EXTRACT(DAY FROM {birth}) THEN 1 ELSE 0 END"
 ).format(at="e.start_date", birth="p.birth")
+KNOWN_AGE = "CASE WHEN d.age >= 0 THEN d.age END"
 LARGEST = "1e300"  # beyond it a number is an error of the source (infinite, not a number)
 
 
-def cohort_sql(query: Query, tables: Tables | None = None, leave_out: bool = False) -> exp.Select:
+def cohort_sql(
+    query: Query, tables: Tables | None = None, leave_out: bool = False, shared: Shared | None = None
+) -> exp.Select:
     """The tree that gives (person_id, start_date, end_date), one row a person, in the order of person_id.
 
     tables: what the database has; None is the whole CDM 5.4. leave_out: with one parameter, the list of people who
-    do not exist for this query.
+    do not exist for this query. shared: the query's definition with its concept sets looked up.
     """
-    plan = _Plan(query, tables or full(), leave_out)
+    plan = _Plan(query, tables or full(), leave_out, shared)
     select = _select("person_id AS person_id", "start_date", "end_date").from_("cohort").order_by("person_id")
     return plan.attach(select)
 
 
-def frame_sql(query: Query, tables: Tables | None = None, leave_out: bool = False) -> exp.Select:
+def frame_sql(
+    query: Query, tables: Tables | None = None, leave_out: bool = False, shared: Shared | None = None
+) -> exp.Select:
     """The tree that gives the frame: person_id and one column a variable, one row a person of the cohort."""
-    plan = _Plan(query, tables or full(), leave_out)
+    plan = _Plan(query, tables or full(), leave_out, shared)
     select = _select("c.person_id AS person_id").from_("cohort AS c")
     for index, variable in enumerate(query.variables):
         select = plan.column(select, variable, f"v{index}")
@@ -77,7 +88,10 @@ def frame(con: duckdb.DuckDBPyConnection, query: Query, leave_out: Sequence | No
 def missing(con: duckdb.DuckDBPyConnection, query: Query) -> list[str]:
     """The kinds of event that the query asks for and this database has no table of, sorted."""
     tables = available_tables(con)
-    return sorted({events.event for events in query.events() if not has(tables, events.event)})
+    found = {events.event for events in query.events() if not has(tables, events.event)}
+    if isinstance(query.cohort, m.Definition):
+        found |= set(definitions.missing(DuckDB(con), [query.cohort]))
+    return sorted(found)
 
 
 def _run(con: duckdb.DuckDBPyConnection, compiler: Any, query: Query, leave_out: Sequence | None) -> pa.Table:
@@ -89,7 +103,11 @@ def _run(con: duckdb.DuckDBPyConnection, compiler: Any, query: Query, leave_out:
             where="person",
             remedy=N_("Load the table person with its column person_id."),
         )
-    sql = compiler(query, tables, leave_out is not None).sql("duckdb")
+    shared = None
+    if isinstance(query.cohort, m.Definition):
+        shared = share([query.cohort])
+        look_up(DuckDB(con), shared)
+    sql = compiler(query, tables, leave_out is not None, shared).sql("duckdb")
     return con.sql(sql, params=[list(leave_out)] if leave_out is not None else None).to_arrow_table()
 
 
@@ -100,13 +118,17 @@ def _select(*columns: str) -> exp.Select:
 class _Plan:
     """Collects the named parts (common table expressions) of one statement."""
 
-    def __init__(self, query: Query, tables: Tables, leave_out: bool):
+    def __init__(self, query: Query, tables: Tables, leave_out: bool, shared: Shared | None):
         self.query, self.tables = query, tables
         self.parts: dict[str, exp.Query] = {}
         self.sources: dict[tuple, str] = {}
         self.parts["people"] = self._people(leave_out)
-        self.parts["candidates"] = self._candidates()
-        self.parts["cohort"] = self._cohort()
+        if isinstance(query.cohort, Cohort):
+            self.parts["candidates"] = self._candidates(query.cohort)
+            self.parts["cohort"] = self._cohort(query.cohort)
+        else:
+            assert shared is not None, "a definition's concept sets are looked up first"
+            self.parts["cohort"] = self._defined(shared)
 
     def attach(self, select: exp.Select) -> exp.Select:
         for name, part in self.parts.items():
@@ -203,9 +225,29 @@ class _Plan:
         none = _select("person_id", *columns, "CAST(NULL AS DOUBLE) AS value")
         return none.from_("person").where("FALSE")
 
-    def _candidates(self) -> exp.Select:
+    def _defined(self, shared: Shared) -> exp.Select:
+        """Each person's first period of the definition, in which events outside the query's period do not exist."""
+        period = self.query.period
+        columns = {table: {name: kind.lower() for name, kind in found.items()} for table, found in self.tables.items()}
+        plan = Plan(columns, shared.members, m.Days(period.first, period.last))
+        (definition,) = shared.definitions
+        periods = plan.cohort(definition)
+        self.parts |= plan.parts
+        names = ("person_id", "start_date", "end_date", "sex", "age")
+        rows = (
+            _select("e.person_id", "e.start_date", "p.sex", f"{AGE} AS age")
+            .select(f"LEAST(e.end_date, CAST('{period.last.isoformat()}' AS DATE)) AS end_date")
+            .from_(periods.subquery("e"))
+            .join("people AS p", on="p.person_id = e.person_id")
+        )
+        first = _earliest(rows, names)
+        return _select("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age").from_(
+            first.subquery("d")
+        )
+
+    def _candidates(self, cohort: Cohort) -> exp.Select:
         """Each day on which a person could enter: with `first` one a person, with `any` every day of an event."""
-        name = self.events(self.query.cohort.entry)
+        name = self.events(cohort.entry)
         last = self.query.period.last.isoformat()
         days = (
             _select("e.person_id", "e.start_date", "p.sex", f"{AGE} AS age")
@@ -214,15 +256,12 @@ class _Plan:
             .join("people AS p", on="p.person_id = e.person_id")
             .group_by("e.person_id", "e.start_date", "p.sex", "p.birth")
         )
-        columns = _select(
-            "d.person_id", "d.start_date", "d.end_date", "d.sex", "CASE WHEN d.age >= 0 THEN d.age END AS age"
-        )
-        if self.query.cohort.entry.which == "any":
+        columns = _select("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age")
+        if cohort.entry.which == "any":
             return columns.from_(days.subquery("d"))
         return columns.from_(_earliest(days, ("person_id", "start_date", "end_date", "sex", "age")).subquery("d"))
 
-    def _cohort(self) -> exp.Select:
-        cohort = self.query.cohort
+    def _cohort(self, cohort: Cohort) -> exp.Select:
         names = ("person_id", "start_date", "end_date", "sex", "age")
         select = _select(*(f"c.{name}" for name in names)).from_("candidates AS c")
         if cohort.age.min is not None:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from ansim.errors import N_, Problem
-from ansim.research.cohort.query import Criterion, Events, Query, Variable, Window
+from ansim.research.cohort.definition.explain import explain as explain_definition
+from ansim.research.cohort.definition.model import Definition
+from ansim.research.cohort.query import Cohort, Criterion, Events, Query, Variable, Window
 
 WORDS = {
     "en": {
@@ -123,20 +125,26 @@ class _Teller:
         self.words, self.names = words, names
 
     def lines(self, query: Query, language: str) -> list[str]:
-        cohort = query.cohort
         lines = [query.korean if language == "ko" else query.english]
+        if isinstance(query.cohort, Definition):
+            lines += explain_definition(query.cohort, language).splitlines()
+        else:
+            lines += self.cohort(query.cohort)
+        lines.append(self.say("period", first=query.period.first.isoformat(), last=query.period.last.isoformat()))
+        if not query.variables:
+            return [*lines, f"{self.words['variables']}: {self.words['nobody']}"]
+        lines.append(f"{self.words['variables']}:")
+        return lines + [f"- {variable.name}: {self.variable(variable)}" for variable in query.variables]
+
+    def cohort(self, cohort: Cohort) -> list[str]:
+        lines = []
         lines.append(f"{self.words['who']}: " + self.say(cohort.entry.which, events=self.events(cohort.entry)))
         if cohort.age.min is not None or cohort.age.max is not None:
             lines.append("- " + self.say("age", range=self.ages(cohort.age.min, cohort.age.max)))
         if cohort.sex is not None:
             lines.append("- " + self.say("sex", sexes=", ".join(self.words[sex] for sex in cohort.sex)))
         lines += [f"- {self.criterion('require', criterion)}" for criterion in cohort.require]
-        lines += [f"- {self.criterion('exclude', criterion)}" for criterion in cohort.exclude]
-        lines.append(self.say("period", first=query.period.first.isoformat(), last=query.period.last.isoformat()))
-        if not query.variables:
-            return [*lines, f"{self.words['variables']}: {self.words['nobody']}"]
-        lines.append(f"{self.words['variables']}:")
-        return lines + [f"- {variable.name}: {self.variable(variable)}" for variable in query.variables]
+        return lines + [f"- {self.criterion('exclude', criterion)}" for criterion in cohort.exclude]
 
     def say(self, key: str, **facts: object) -> str:
         return self.words[key].format(**facts)

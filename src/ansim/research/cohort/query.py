@@ -1,4 +1,6 @@
-"""The query document `query/1`: who is asked about, with which variables, over which period.
+"""The query document: who is asked about, with which variables, over which period.
+
+`query/1` says who by a small cohort of its own; `query/2` is the same but for a whole cohort definition in its place.
 
 One frozen object travels unchanged from feasibility to extraction. Each part validates itself on construction, so a
 Query that exists is a Query that can be compiled. Errors name the place as a path (`cohort.require[0].window`).
@@ -7,14 +9,17 @@ Query that exists is a Query that can be compiled. Errors name the place as a pa
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Any
 
 from ansim import documents
-from ansim.errors import N_, Problem
+from ansim.errors import N_
+from ansim.research.cohort.checks import count, missing, one_of, optional_whole, truth, unknown, whole, wrong
+from ansim.research.cohort.definition import form
+from ansim.research.cohort.definition.model import Definition
 
-KIND = "query/1"
+KIND, WIDER = "query/1", "query/2"
 EVENTS = ("condition", "drug", "measurement", "procedure", "observation", "visit", "device", "death", "cost")
 VALUED = ("measurement", "observation", "cost")
 SEXES = ("F", "M")
@@ -37,9 +42,9 @@ class Window:
 
     def __post_init__(self) -> None:
         for name in ("from_days", "to_days"):
-            _optional_whole(getattr(self, name), name, -MAX_DAYS, MAX_DAYS)
+            optional_whole(getattr(self, name), name, -MAX_DAYS, MAX_DAYS)
         if self.from_days is not None and self.to_days is not None and self.from_days > self.to_days:
-            raise _wrong("window-reversed", "from_days", N_("The window ends before it begins."), N_("Swap the days."))
+            raise wrong("window-reversed", "from_days", N_("The window ends before it begins."), N_("Swap the days."))
 
     def document(self) -> dict:
         return {"from_days": self.from_days, "to_days": self.to_days}
@@ -54,11 +59,11 @@ class Events:
     descendants: bool = False
 
     def __post_init__(self) -> None:
-        _one_of(self.event, "event", EVENTS)
-        _count(self.concepts, "concepts", MAX_CONCEPTS)
+        one_of(self.event, "event", EVENTS)
+        count(self.concepts, "concepts", MAX_CONCEPTS)
         for index, concept in enumerate(self.concepts):
-            _whole(concept, f"concepts[{index}]", 0, MAX_CONCEPT)
-        _truth(self.descendants, "descendants")
+            whole(concept, f"concepts[{index}]", 0, MAX_CONCEPT)
+        truth(self.descendants, "descendants")
         object.__setattr__(self, "concepts", tuple(sorted(set(self.concepts))))
 
     def document(self) -> dict:
@@ -74,7 +79,7 @@ class Entry(Events):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _one_of(self.which, "which", WHICH)
+        one_of(self.which, "which", WHICH)
 
     def document(self) -> dict:
         return super().document() | {"which": self.which}
@@ -89,7 +94,7 @@ class Criterion(Events):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _whole(self.at_least, "at_least", 1, 1_000_000)
+        whole(self.at_least, "at_least", 1, 1_000_000)
 
     def document(self) -> dict:
         return super().document() | {"window": self.window.document(), "at_least": self.at_least}
@@ -104,9 +109,9 @@ class Age:
 
     def __post_init__(self) -> None:
         for name in ("min", "max"):
-            _optional_whole(getattr(self, name), name, 0, MAX_AGE)
+            optional_whole(getattr(self, name), name, 0, MAX_AGE)
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise _wrong("age-reversed", "min", N_("The lowest age is above the highest."), N_("Swap the ages."))
+            raise wrong("age-reversed", "min", N_("The lowest age is above the highest."), N_("Swap the ages."))
 
     def document(self) -> dict:
         return {"min": self.min, "max": self.max}
@@ -125,12 +130,12 @@ class Cohort:
     def __post_init__(self) -> None:
         if self.sex is not None:
             if not self.sex:
-                raise _wrong("no-sex", "sex", N_("No sex is listed."), N_("List F, M or both, or leave sex out."))
+                raise wrong("no-sex", "sex", N_("No sex is listed."), N_("List F, M or both, or leave sex out."))
             for index, sex in enumerate(self.sex):
-                _one_of(sex, f"sex[{index}]", SEXES)
+                one_of(sex, f"sex[{index}]", SEXES)
             object.__setattr__(self, "sex", tuple(sorted(set(self.sex))))
-        _count(self.require, "require", MAX_CRITERIA)
-        _count(self.exclude, "exclude", MAX_CRITERIA)
+        count(self.require, "require", MAX_CRITERIA)
+        count(self.exclude, "exclude", MAX_CRITERIA)
 
     def document(self) -> dict:
         return {
@@ -160,28 +165,28 @@ class Variable:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not NAME.match(self.name) or self.name == "person_id":
-            raise _wrong(
+            raise wrong(
                 "variable-name",
                 "name",
                 N_("A variable needs a name of small letters, digits and underscores."),
                 N_("Write a name such as age_band."),
             )
-        _one_of(self.kind, "kind", PERSON_KINDS + EVENT_KINDS)
+        one_of(self.kind, "kind", PERSON_KINDS + EVENT_KINDS)
         if self.kind == "age_band":
-            _whole(self.width, "width", 1, MAX_AGE)
+            whole(self.width, "width", 1, MAX_AGE)
         if self.kind in EVENT_KINDS:
             if self.events is None:
-                raise _missing("event")
+                raise missing("event")
             if self.window is None:
                 object.__setattr__(self, "window", Window())
         if self.kind == "value":
             assert self.events is not None
-            _one_of(self.events.event, "event", VALUED)
-            _one_of(self.pick, "pick", PICKS)
+            one_of(self.events.event, "event", VALUED)
+            one_of(self.pick, "pick", PICKS)
         allowed = _allowed(self.kind)
         for part, key in (("width", "width"), ("events", "event"), ("window", "window"), ("pick", "pick")):
             if getattr(self, part) is not None and key not in allowed:
-                raise _unknown(key, allowed)
+                raise unknown(key, allowed)
 
     def document(self) -> dict:
         document: dict[str, Any] = {"name": self.name, "kind": self.kind}
@@ -203,7 +208,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.first > self.last:
-            raise _wrong("period-reversed", "from", N_("The period ends before it begins."), N_("Swap the dates."))
+            raise wrong("period-reversed", "from", N_("The period ends before it begins."), N_("Swap the dates."))
 
     def document(self) -> dict:
         return {"from": self.first.isoformat(), "to": self.last.isoformat()}
@@ -215,25 +220,25 @@ class Query:
 
     korean: str
     english: str
-    cohort: Cohort
+    cohort: Cohort | Definition
     period: Period
     variables: tuple[Variable, ...] = ()
 
     def __post_init__(self) -> None:
         for key, text in (("ko", self.korean), ("en", self.english)):
             if not isinstance(text, str) or not text.strip() or len(text) > MAX_TITLE:
-                raise _wrong(
+                raise wrong(
                     "title",
                     f"title.{key}",
                     N_("The title needs one to {most} characters in each language."),
                     N_("Write a short title in Korean and in English."),
                     most=MAX_TITLE,
                 )
-        _count(self.variables, "variables", MAX_VARIABLES)
+        count(self.variables, "variables", MAX_VARIABLES)
         names = [variable.name for variable in self.variables]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise _wrong(
+                raise wrong(
                     "variable-twice",
                     f"variables[{index}].name",
                     N_("Two variables are called {name}."),
@@ -244,9 +249,9 @@ class Query:
     def document(self) -> dict:
         """The canonical document: every default written out, concepts and sexes sorted; no floats."""
         return {
-            "ansim": KIND,
+            "ansim": WIDER if isinstance(self.cohort, Definition) else KIND,
             "title": {"ko": self.korean, "en": self.english},
-            "cohort": self.cohort.document(),
+            "cohort": form.write(self.cohort) if isinstance(self.cohort, Definition) else self.cohort.document(),
             "variables": [variable.document() for variable in self.variables],
             "period": self.period.document(),
         }
@@ -257,10 +262,11 @@ class Query:
         return documents.digest(self.document())
 
     def events(self) -> Iterable[Events]:
-        """Every selection of events that the query looks at."""
-        yield self.cohort.entry
-        yield from self.cohort.require
-        yield from self.cohort.exclude
+        """Every selection of events that the query looks at, but for those of a definition."""
+        if isinstance(self.cohort, Cohort):
+            yield self.cohort.entry
+            yield from self.cohort.require
+            yield from self.cohort.exclude
         yield from (variable.events for variable in self.variables if variable.events is not None)
 
 
@@ -280,73 +286,3 @@ def parse(source: str | bytes | dict) -> Query:
     from ansim.research.cohort import reading
 
     return reading.query(source)
-
-
-def _wrong(code: str, where: str, text: str, remedy: str, **facts: Any) -> Problem:
-    return Problem(code, text, where=where, remedy=remedy, **facts)
-
-
-def _missing(where: str) -> Problem:
-    return _wrong("missing", where, N_("This part is missing."), N_("Add it."))
-
-
-def _unknown(where: str, allowed: Iterable[str]) -> Problem:
-    return _wrong(
-        "unknown-key",
-        where,
-        N_("This key is not known here."),
-        N_("Remove it or use one of: {allowed}."),
-        allowed=", ".join(allowed),
-    )
-
-
-def _whole(value: Any, where: str, least: int, most: int) -> None:
-    if type(value) is not int or not least <= value <= most:
-        raise _wrong(
-            "not-whole",
-            where,
-            N_("A whole number from {least} to {most} is needed here."),
-            N_("Write the number without quotes or decimals."),
-            least=least,
-            most=most,
-        )
-
-
-def _optional_whole(value: Any, where: str, least: int, most: int) -> None:
-    if value is not None:
-        _whole(value, where, least, most)
-
-
-def _one_of(value: Any, where: str, allowed: tuple[str, ...]) -> None:
-    if not isinstance(value, str) or value not in allowed:
-        raise _wrong(
-            "not-one-of",
-            where,
-            N_("The value is not one of those allowed here."),
-            N_("Use one of: {allowed}."),
-            allowed=", ".join(allowed),
-        )
-
-
-def _truth(value: Any, where: str) -> None:
-    if not isinstance(value, bool):
-        raise _wrong("not-truth", where, N_("This must be true or false."), N_("Write true or false."))
-
-
-def _count(values: tuple, where: str, most: int) -> None:
-    if len(values) > most:
-        raise _wrong("too-many", where, N_("At most {most} are allowed."), N_("Shorten the list."), most=most)
-
-
-def day(value: Any) -> date:
-    """A calendar day from an ISO string or a date (not a moment)."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    try:
-        if not isinstance(value, str) or len(value) != 10:
-            raise ValueError
-        return date.fromisoformat(value)
-    except ValueError:
-        raise _wrong(
-            "not-a-date", "", N_("A date is needed here."), N_("Write it as year-month-day, such as 2019-12-31.")
-        ) from None

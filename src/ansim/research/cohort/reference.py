@@ -7,7 +7,10 @@ from datetime import date, timedelta
 from math import fsum, isfinite
 from typing import Any
 
-from ansim.research.cohort.query import Criterion, Events, Query, Variable, Window
+from ansim.research.cohort.definition import reference
+from ansim.research.cohort.definition.domains import DOMAINS
+from ansim.research.cohort.definition.model import Definition
+from ansim.research.cohort.query import Cohort, Criterion, Events, Query, Variable, Window
 
 Data = dict[str, list[dict[str, Any]]]
 
@@ -55,19 +58,36 @@ def frame(data: Data, query: Query, leave_out: tuple = ()) -> list[dict]:
 
 
 def _entry(data: Data, query: Query, person: dict) -> tuple[date, date] | None:
-    events = _events(data, query, query.cohort.entry, person)
+    if isinstance(query.cohort, Definition):
+        return _defined(data, query, query.cohort, person)
+    cohort = query.cohort
+    events = _events(data, query, cohort.entry, person)
     days = sorted({start for start, _, _ in events})
-    if query.cohort.entry.which == "first":
+    if cohort.entry.which == "first":
         days = days[:1]
     for day in days:
-        if _fits(data, query, person, day):
+        if _fits(data, query, cohort, person, day):
             ends = [end for start, end, _ in events if start == day]
             return day, max(day, min(max(ends), query.period.last))
     return None
 
 
-def _fits(data: Data, query: Query, person: dict, day: date) -> bool:
-    cohort, age = query.cohort, _age(person, day)
+def _defined(data: Data, query: Query, definition: Definition, person: dict) -> tuple[date, date] | None:
+    """The person's first period; rows of events that start outside the query's period do not exist."""
+    period = query.period
+    seen = dict(data)
+    for domain in DOMAINS:
+        seen[domain.table] = [
+            row for row in data.get(domain.table, []) if period.first <= row[domain.start] <= period.last
+        ]
+    observed = data.get("observation_period", [])  # still what observation is
+    rows = reference.cohort(seen | {"observed": observed}, definition)
+    found = [(start, min(end, period.last)) for owner, start, end in rows if owner == person["person_id"]]
+    return found[0] if found else None
+
+
+def _fits(data: Data, query: Query, cohort: Cohort, person: dict, day: date) -> bool:
+    age = _age(person, day)
     if cohort.age.min is not None and (age is None or age < cohort.age.min):
         return False
     if cohort.age.max is not None and (age is None or age > cohort.age.max):

@@ -6,6 +6,7 @@ an agreed one in name and content. What can be told from the documents alone:
 - Entry and the first day of the period stay as agreed: another entry or a later start moves entry dates.
 - Entry `first`: the entry date hangs on nothing else, so more criteria, fewer ages and sexes only take rows away.
 - Entry `any`: other criteria or ages move people to a later entry; only fewer sexes are narrower.
+- A whole definition (query/2): only the very same one, over the very same period.
 - An earlier end of the period hides later events. Where an agreed exclusion looks beyond the entry day (with `any`: or
   a requirement), somebody who was out could come in: then it is not narrower.
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansim.errors import N_, Problem
+from ansim.research.cohort.definition.model import Definition
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import Age, Cohort, Criterion, Query, Variable
 
@@ -22,13 +24,23 @@ __all__ = ["explain", "outside"]
 
 def outside(request: Query, agreed: Query) -> list[Problem]:
     """The reasons why a request is not within the agreed query; empty when it is. Titles do not matter."""
+    if isinstance(request.cohort, Definition) or isinstance(agreed.cohort, Definition):
+        return [*_definition(request, agreed), *_variables(request.variables, agreed.variables)]
     return [
         *_entry(request.cohort, agreed.cohort),
         *_people(request.cohort, agreed.cohort),
         *_criteria(request.cohort, agreed.cohort),
-        *_period(request, agreed),
+        *_period(request, agreed, agreed.cohort),
         *_variables(request.variables, agreed.variables),
     ]
+
+
+def _definition(request: Query, agreed: Query) -> Iterable[Problem]:
+    """Definitions are not compared: any other one, or another period, may bring in other people."""
+    if request.cohort != agreed.cohort:
+        yield _reason("definition-differs", "cohort", N_("The cohort definition is not the agreed one."))
+    if request.period != agreed.period:
+        yield _reason("period-differs", "period", N_("The period is not the agreed one."))
 
 
 def _entry(request: Cohort, agreed: Cohort) -> Iterable[Problem]:
@@ -59,16 +71,16 @@ def _criteria(request: Cohort, agreed: Cohort) -> Iterable[Problem]:
             )
 
 
-def _period(request: Query, agreed: Query) -> Iterable[Problem]:
+def _period(request: Query, agreed: Query, bound: Cohort) -> Iterable[Problem]:
     if request.period.first < agreed.period.first or request.period.last > agreed.period.last:
         yield _reason("period-wider", "period", N_("The period reaches beyond the agreed one."))
         return
     if request.period.first > agreed.period.first:
         yield _reason("period-moves", "period.from", N_("A later start of the period would move entry dates."))
     if request.period.last < agreed.period.last:
-        looking = list(agreed.cohort.exclude)
-        if agreed.cohort.entry.which == "any":
-            looking += agreed.cohort.require
+        looking = list(bound.exclude)
+        if bound.entry.which == "any":
+            looking += bound.require
         if not all(_looks_back(criterion) for criterion in looking):
             yield _reason(
                 "period-hides",

@@ -10,6 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
+from ansim.research.cohort import texts
+from ansim.research.cohort.definition import form
+from ansim.research.cohort.definition.reading import read
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
 from ansim.sites import people
@@ -82,7 +85,10 @@ class Question(Form):
         label=_("Or the whole definition as YAML or JSON"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=_("If you write here, the fields above are not used."),
+        help_text=_(
+            "A query, a cohort definition, or the JSON of an OHDSI ATLAS cohort. "
+            "If you write here, the fields above that choose people are not used."
+        ),
     )
 
 
@@ -96,9 +102,9 @@ def _numbers(text: str, where: str) -> list[int]:
 
 
 def document(given: dict) -> object:
-    """The query document that the form's fields mean, or the text that was written instead."""
+    """The query document that the form's fields mean, or the query or cohort definition that was written instead."""
     if given.get("query"):
-        return given["query"]
+        return _written(given)
     cohort: dict = {
         "entry": {
             "event": given["event"] or "condition",
@@ -115,10 +121,23 @@ def document(given: dict) -> object:
         if given[f"{field}_event"]:
             concepts = _numbers(given[f"{field}_concepts"], f"{field}_concepts")
             cohort[name] = [{"event": given[f"{field}_event"], "concepts": concepts}]
-    title = given["title"] or given["purpose"] or "?"
-    start, end = given["period_from"], given["period_to"]
+    return _query(given, "query/1", cohort)
+
+
+def _written(given: dict) -> object:
+    """A query as it is; a cohort definition of either form becomes the cohort of a query/2."""
+    value = texts.read(given["query"], form.MAX_CHARACTERS, form.MAX_NESTING)
+    if isinstance(value, dict) and str(value.get("ansim", "")).startswith("query/"):
+        return given["query"]
+    definition = read(value)
+    return _query(given, "query/2", form.write(definition), definition.title)
+
+
+def _query(given: dict, kind: str, cohort: dict, name: str = "") -> dict:
+    title = given.get("title") or name[:100] or given.get("purpose") or "?"
+    start, end = given.get("period_from"), given.get("period_to")
     return {
-        "ansim": "query/1",
+        "ansim": kind,
         "title": {"ko": title, "en": title},
         "cohort": cohort,
         "variables": [{"name": "sex", "kind": "sex"}, {"name": "age_band", "kind": "age_band", "width": 10}],
