@@ -66,6 +66,17 @@ def test_concept_sets_need_the_vocabulary(con):
     assert (caught.value.code, caught.value.where) == ("no-vocabulary", "concept_ancestor")
 
 
+def test_a_table_that_is_looked_into_must_be_there(con):
+    definition = of(m.Criterion("condition_occurrence", attributes=(("age", m.Range("gte", 18)),)))
+    run.cohorts(DuckDB(con), [definition])
+    for table in ("person", "observation_period"):
+        con.execute(f"DROP TABLE {table}")
+        with pytest.raises(Problem) as caught:
+            run.cohorts(DuckDB(con), [definition])
+        assert (caught.value.code, caught.value.where) == ("no-table", table)
+        con.execute(f"CREATE TABLE {table} (person_id BIGINT, year_of_birth BIGINT)")
+
+
 def test_people_with_names_for_numbers_are_kept_as_they_are(con):
     definition = of(m.Criterion("condition_occurrence"))
     (numbers,) = run.cohorts(DuckDB(con), [definition])

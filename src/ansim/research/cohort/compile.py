@@ -22,6 +22,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from ansim.data.engine import DuckDB
+from ansim.data.engine.protocol import failed
 from ansim.errors import N_, Problem
 from ansim.research.cohort.definition import model as m
 from ansim.research.cohort.definition import run as definitions
@@ -108,7 +109,10 @@ def _run(con: duckdb.DuckDBPyConnection, compiler: Any, query: Query, leave_out:
         shared = share([query.cohort])
         look_up(DuckDB(con), shared)
     sql = compiler(query, tables, leave_out is not None, shared).sql("duckdb")
-    return con.sql(sql, params=[list(leave_out)] if leave_out is not None else None).to_arrow_table()
+    try:
+        return con.sql(sql, params=[list(leave_out)] if leave_out is not None else None).to_arrow_table()
+    except (duckdb.BinderException, duckdb.CatalogException) as error:  # a column that the definition asks for
+        raise failed(error) from error
 
 
 def _select(*columns: str) -> exp.Select:

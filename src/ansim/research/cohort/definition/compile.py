@@ -23,6 +23,7 @@ class Plan:
 
     def __init__(self, columns: Columns, members: Mapping[int, frozenset[int]], period: m.Days = _ALWAYS):
         self.events = Events(columns, members, period)
+        self.events.need("observation_period", "person_id")
         self.parts: dict[str, exp.Query] = {}
         self.names: dict[object, str] = {}
 
@@ -114,6 +115,7 @@ class Plan:
         return combined, list(dict.fromkeys((n, tuple(k)) for n, k in joins)), people
 
     def _demographic(self, demographic: m.Demographic) -> exp.Expr:
+        self.events.need("person", "person_id")
         by_name = {attribute.name: attribute for attribute in DEMOGRAPHIC}
         asked = [self.events.asked(by_name[name], value) for name, value in demographic.attributes]
         known = exp.not_(exp.Is(this=column("person_id", "p"), expression=exp.null()))

@@ -76,7 +76,27 @@ class Events:
         for name, value in criterion.attributes:
             attribute = domain.attribute(name)
             select = self._asked(select, attribute, value)
-        return joined(select, [domain.attribute(name) for name, _ in criterion.attributes])
+        return self._joined(select, [domain.attribute(name) for name, _ in criterion.attributes])
+
+    def _joined(self, select: exp.Select, asked: Iterable[Attribute]) -> exp.Select:
+        """The select with the tables that these attributes look into."""
+        of = {"person" if each.of.startswith("age_at_") else each.of.rpartition(".")[0] for each in asked}
+        for table, given in JOINS.items():
+            if table in of:
+                self.need(given.table, given.key)
+                select = given.to(select)
+        return select
+
+    def need(self, table: str, key: str) -> None:
+        """Raises Problem when the data do not have this table; only tables of events may be missing."""
+        if key not in self.columns.get(table, {}):
+            raise Problem(
+                "no-table",
+                N_("The data have no table {table}, which the definition looks into."),
+                where=table,
+                remedy=N_("Load the table, or ask without it."),
+                table=table,
+            )
 
     def _rows(self, criterion: m.Criterion, facts: frozenset[str], counted: str | None) -> exp.Select:
         """The rows of the table with these concepts and the columns that are needed further on."""
@@ -282,15 +302,6 @@ _LIVED = (
     .where("lh.entity_id = c.care_site_id", "lh.domain_id = 'CARE_SITE'", "c.start_date >= lh.start_date")
     .where(f"c.end_date <= COALESCE(lh.end_date, CAST('{REGION_END}' AS DATE))")
 )
-
-
-def joined(select: exp.Select, asked: Iterable[Attribute]) -> exp.Select:
-    """The select with the tables that these attributes look into."""
-    of = {"person" if each.of.startswith("age_at_") else each.of.rpartition(".")[0] for each in asked}
-    for table, given in JOINS.items():
-        if table in of:
-            select = given.to(select)
-    return select
 
 
 def refuse_ignored(criterion: m.Criterion) -> None:
