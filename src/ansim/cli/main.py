@@ -12,8 +12,8 @@ from ansim.cli import deid, load, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.analyse import analyse
 from ansim.cli.catalogue import app as catalogue
-from ansim.cli.disclosure import disclosure
 from ansim.cli.cohort import app as cohort
+from ansim.cli.disclosure import disclosure
 from ansim.cli.doctor import doctor
 from ansim.cli.link import link
 from ansim.cli.profile import profile
