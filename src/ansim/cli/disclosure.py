@@ -28,7 +28,7 @@ def check(
 
     The file: `query` (a query/1), `tables` (a list of table/1 over its variables), `models` (specifications of analysis
     methods), `policy` (thresholds that differ from the defaults). The tables are protected as one, with the cells and
-    hierarchies that they share; differences of overlapping conditions are for a node's memory to find, not this command.
+    hierarchies that they share; differences of overlapping conditions are for a node's memory, not this command.
 
     Example: ansim disclosure check tables.yaml --cdm hospital.duckdb --output protected
     """
