@@ -35,6 +35,8 @@ def data() -> None:
             if table in ("person", "condition_occurrence", "measurement"):
                 con.execute(f"UPDATE {table} SET person_id = person_id + 884400000")
             con.unregister("given")
+        con.execute("ALTER TABLE person ADD COLUMN IF NOT EXISTS person_source_value VARCHAR")
+        con.execute("UPDATE person SET person_source_value = 'P' || person_id")
     with duckdb.connect(str(HERE.folder / "identity.duckdb")) as con:
         con.execute(
             """CREATE TABLE identity AS SELECT 884400000 + i AS person_id, '김하늘' || chr(44032 + i::INT) AS name,
@@ -286,6 +288,47 @@ def rounds(post) -> None:
     assert len(post.take("job.refused")) == 3
     masked(post, answer, spec, one["aggregate"])
     tables(post, answer)
+    patients_words(answer, spec, first["state"])
+
+
+def patients_words(answer, spec: dict, state: dict) -> None:
+    """An objection holds from the next round on: a run that began before it stops, a new one goes without the person."""
+    from ansim.research.analysis import methods
+    from ansim.research.cohort.query import parse
+    from ansim.sites.holder import patients, source
+    from ansim.sites.store.models import Record
+
+    def begin(run: str) -> dict:
+        asked = job("federated", method="logistic", spec=spec)
+        return {"run": run, "round": 1, "job": asked, "state": state}
+
+    query = parse(TERMS["query"])
+    before = source.cohort(query, KEY)["person_id"].to_pylist()
+    running = begin("run-3")
+    one = answer(running)
+    assert one["dataset"] == {"number": None, "sha256": source.version()}
+    told, _done, _ = methods.method("logistic").combine(one["aggregate"], spec, state)
+    second = {**running, "round": 2, "state": {name: told[name] for name in ("round", "beta")}}
+    edition = source.edition(KEY)
+    patients.change("objection", "", [f"P{before[0]}", "P-nobody"], person="steward")
+    assert source.edition(KEY) != edition
+    assert answer(second)["refused"]
+    newest = Record.objects.filter(kind="refusal").order_by("-updated").first()
+    assert [reason["code"] for reason in newest.data["reasons"]] == ["data-changed"]
+    assert source.cohort(query, KEY)["person_id"].to_pylist() == before[1:]
+    assert source.left_out(query, KEY) == "<10"
+    with source.connect("") as con:
+        assert con.execute("SELECT count(*) FROM person").fetchall() == [(PEOPLE - 1,)]
+    patients.change("withdrawal", KEY, [f"P{before[1]}"], person="steward")
+    patients.change("withdrawal", "another-project", [f"P{before[2]}"], person="steward")
+    assert source.cohort(query, KEY)["person_id"].to_pylist() == before[2:]
+    assert source.cohort(query, "")["person_id"].to_pylist() == before[1:]
+    patients.change("consent", KEY, [f"P{person}" for person in before[:3]], person="steward")
+    assert source.cohort(query, KEY)["person_id"].to_pylist() == [before[2]]
+    patients.change("objection", "", [f"P{before[0]}"], remove=True, person="steward")
+    refused("bad-list", patients.change, "consent", "", ["P1"], person="steward")
+    patients.change("withdrawal", KEY, [f"P{before[1]}"], remove=True, person="steward")
+    assert source.cohort(query, KEY)["person_id"].to_pylist() == before[:3]
 
 
 def masked(post, answer, spec: dict, plain: dict) -> None:

@@ -215,6 +215,8 @@ def _on_answer(message: post.Message) -> None:
         raise Problem("not-asked", N_("{sender} was not asked for this round."), sender=sender)
     refused = bool(given.get("refused")) or not isinstance(given.get("aggregate"), dict)
     data["answers"][sender] = "refused" if refused else "answered"
+    if not refused and isinstance(given.get("dataset"), dict):
+        data["datasets"] = {**data.get("datasets", {}), sender: given["dataset"]}
     ledger.note(f"federated:{run}", "federated.answered", actor=sender, round=data["round"], refused=refused)
     if refused:
         _without(data, sender, given)

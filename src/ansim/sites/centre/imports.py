@@ -43,6 +43,7 @@ def _on_extract(message: post.Message) -> None:
         "extract": str(given["extract"]),
         "status": "arriving",
         "people": manifest["people"],
+        "dataset": given.get("dataset"),
         "at": clock.iso(clock.now()),
     }
     workspaces.change(

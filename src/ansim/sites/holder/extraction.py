@@ -50,16 +50,16 @@ def plan_for(query: dict, agreement: str) -> dict:
     return plans.compile(
         query,
         tables,
-        data_version=source.version(),
+        data_version=source.edition(agreement),
         policy=site().options.get("deid"),
         special=found,
         overrides=categories.overrides(agreement),
     )
 
 
-def before(query: dict, plan: Mapping) -> dict[str, Any]:
+def before(query: dict, plan: Mapping, project: str) -> dict[str, Any]:
     """People, rows a table and risk of the cohort as it stands in the CDM: {"people", "rows": {table: n}, …risk}."""
-    cohort = source.cohort(parse(query))
+    cohort = source.cohort(parse(query), project)
     with source.connect() as con:
         con.register("given", cohort)
         con.execute("CREATE TEMP TABLE cohort AS SELECT * FROM given")
@@ -81,7 +81,7 @@ def make(agreement: str, query: dict, plan: Mapping, place: Path, now: datetime)
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     tokens, shifts = asking("pseudonyms", agreement), asking("shifts", agreement, days=plan["shift_days"])
-    cohort, codes = source.cohort(parse(query)), categories.codes()
+    cohort, codes = source.cohort(parse(query), agreement), categories.codes()
     manifest = run.extract(source.path(), query, plan, cohort, tokens, shifts, place, now=now, codes=codes)
     with duckdb.connect() as con:
         gate.mount(con, place, plan)
@@ -143,7 +143,7 @@ def asking(verb: str, agreement: str, **facts: Any) -> Callable[[list], list]:
 
 def people(agreement: str, query: dict, place: Path) -> list[tuple[int, str, str]]:
     """(person id, serial, token) of everybody in the written extract; made again from the keys, never stored."""
-    ids = source.cohort(parse(query))["person_id"].to_pylist()
+    ids = source.cohort(parse(query), agreement)["person_id"].to_pylist()
     tokens, serials = asking("pseudonyms", agreement)(ids), asking("serials", agreement)(ids)
     kept = set(pq.read_table(place / "person.parquet", columns=["person_id"])["person_id"].to_pylist())
     return [each for each in zip(ids, serials, tokens, strict=True) if each[2] in kept]

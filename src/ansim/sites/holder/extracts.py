@@ -16,6 +16,7 @@ from ansim.errors import N_, Problem, Problems
 from ansim.governance.extract_review import ExtractReview, Open, Review, extract_review, subject
 from ansim.privacy.deid import plan as plans
 from ansim.privacy.deid import special
+from ansim.research.cohort.query import parse
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, signed
@@ -66,9 +67,13 @@ def _look(payload: dict) -> dict:
     if {reason.code for reason in grant.reasons} - {"persons-unknown"}:
         return {}
     try:
-        query = job["document"]["query"]
-        plan = extraction.plan_for(query, job["document"]["agreement"])
-        return {"persons": grants.count(job), "plan": plan, "before": extraction.before(query, plan)}
+        query, agreement = job["document"]["query"], job["document"]["agreement"]
+        plan = extraction.plan_for(query, agreement)
+        return {
+            "persons": grants.count(job),
+            "plan": plan,
+            "before": extraction.before(query, plan, agreement),
+        }
     except Problem as problem:
         return {"persons": grants.count(job), "problem": words(problem)}
 
@@ -176,9 +181,10 @@ def _make(payload: dict) -> dict:
     query = ledger.document(data["kept"])["document"]["query"]
     try:
         plan = extraction.plan_for(query, data["agreement"])
-        before = extraction.before(query, plan)
+        before = extraction.before(query, plan, data["agreement"])
+        left_out = source.left_out(parse(query), data["agreement"])
         made = extraction.make(data["agreement"], query, plan, extraction.folder(key), clock.now())
-        return {"plan": plan, "before": before, **made}
+        return {"plan": plan, "before": before, "left_out": left_out, "dataset": source.named(), **made}
     except Problem as problem:
         extraction.forget(key)
         return {"problem": words(problem)}
@@ -197,6 +203,8 @@ def _made(payload: dict, made: dict) -> None:
         "agreement": data["agreement"],
         "plan": plans.digest(plan),
         "data_version": plan["data_version"],
+        "dataset": made["dataset"],
+        "left_out": made["left_out"],
         "manifest": digest(manifest),
         "before": made["before"],
         "after": made["after"],
@@ -229,6 +237,8 @@ def _made(payload: dict, made: dict) -> None:
         report=state.report,
         people=manifest["people"],
         k=manifest["k"],
+        left_out=made["left_out"],
+        dataset=made["dataset"],
     )
     _leave_if_adequate(changed)
 
@@ -250,7 +260,7 @@ def decide(key: str, person: str, *, adequate: bool, reason: str, present: bool 
         data, state = get(key), review_of(key)
         if data["status"] != "in review":
             raise Problem("not-now", N_("This extract is not under review."), status=data["status"])
-        if source.version() != state.data_version:
+        if source.edition(data["agreement"]) != state.data_version:
             raise Problem(
                 "data-changed",
                 N_("The data have changed since the extract was made: it cannot be judged any more."),

@@ -76,19 +76,21 @@ def _on_cancel(message: post.Message) -> None:
 Groups = dict[str, pa.Array]  # "" for everybody, "sex=F", "age_band=30-39", "year=2015": person ids
 
 
-def _count(payload: dict) -> tuple[Groups, Problem | None]:
-    """The people that fit, as a whole and in the parts asked for, or why the question cannot be answered."""
+def _count(payload: dict) -> tuple[Groups, Problem | None, dict[str, Any]]:
+    """The people that fit, as a whole and in the parts asked for, or why the question cannot be answered; then which
+    data were asked, and how many people patients' lists left out."""
     question = Record.objects.get(kind="feasibility", key=payload["id"]).data
     try:
         query = parse(question["query"])
-        with source.connect() as con:
+        with source.connect("") as con:  # without those whom patients' lists leave out
             if absent := missing(con, query):
                 raise Problem(
                     "no-table", N_("There are no records of this kind here: {kinds}."), kinds=", ".join(absent)
                 )
-            return groups(con, query, question.get("by", [])), None
+            found = groups(con, query, question.get("by", []))
+        return found, None, {"dataset": source.named(), "left_out": source.left_out(query, "")}
     except Problem as problem:
-        return {}, problem
+        return {}, problem, {}
 
 
 def groups(con: duckdb.DuckDBPyConnection, query: Query, by: list[str]) -> Groups:
@@ -114,9 +116,9 @@ def groups(con: duckdb.DuckDBPyConnection, query: Query, by: list[str]) -> Group
     return found
 
 
-def _answer(payload: dict, found: tuple[Groups, Problem | None]) -> None:
+def _answer(payload: dict, found: tuple[Groups, Problem | None, dict[str, Any]]) -> None:
     """Decide the answer and put it on the record; it leaves at the next tick of the grid."""
-    counted, problem = found
+    counted, problem, about = found
     policy, now = Policy.from_data(site().policy), clock.now()
     held = memory.memory(policy)  # from here on nobody else answers until this transaction ends
     row = Record.objects.get(kind="feasibility", key=payload["id"])
@@ -130,7 +132,7 @@ def _answer(payload: dict, found: tuple[Groups, Problem | None]) -> None:
     told: dict[str, Any] = {"status": "refused", "shown": None}
     facts: dict[str, Any] = {}
     if problem is None:
-        name = digest({"query": question["query"], "data": source.version()})
+        name = digest({"query": question["query"], "data": source.edition("")})
         asker = Asker(requester, organisation)
         given = {
             part: protected(
@@ -139,10 +141,10 @@ def _answer(payload: dict, found: tuple[Groups, Problem | None]) -> None:
             for part, people in counted.items()
         }
         whole = given.pop("")
-        told = {"status": "answered", "shown": whole.shown}
+        told = {"status": "answered", "shown": whole.shown, "dataset": about["dataset"]}
         if given:
             told["parts"] = {part: each.shown for part, each in given.items()}
-        facts = {"low": whole.low, "fresh": whole.fresh, "worn": whole.worn}
+        facts = {"low": whole.low, "fresh": whole.fresh, "worn": whole.worn, "left_out": about["left_out"]}
     else:
         facts = {"reason": problem.code, "why": str(problem)}
     ledger.record(
@@ -151,7 +153,13 @@ def _answer(payload: dict, found: tuple[Groups, Problem | None]) -> None:
         {**question, **told, **facts, "at": clock.iso(now), "organisation": organisation, "person": requester},
         status=told["status"],
     )
-    ledger.note(f"feasibility:{payload['id']}", f"feasibility.{told['status']}", shown=told["shown"], **facts)
+    ledger.note(
+        f"feasibility:{payload['id']}",
+        f"feasibility.{told['status']}",
+        shown=told["shown"],
+        dataset=told.get("dataset"),
+        **facts,
+    )
     jobs.queue("feasibility-answer", payload["id"], {"id": payload["id"], **told}, after=_until_tick())
 
 

@@ -73,14 +73,21 @@ def _compute(payload: dict) -> dict[str, Any]:
     )
     if not grant.allowed:
         return {"persons": persons}
-    document, version = job["document"], source.version()
+    document = job["document"]
+    version = source.edition(document["agreement"])
     try:
         _fits(known.data if known else None, payload, document, version)
         session = rounds.opened(run, document, payload["sender"])
         session.looked = time.monotonic()
-        return {"persons": persons, "version": version, "aggregate": rounds.compute(session, payload)}
+        told = {"version": version, "dataset": source.named(), "left_out": _left_out(known, document)}
+        return {"persons": persons, **told, "aggregate": rounds.compute(session, payload)}
     except Problem as problem:
         return {"persons": persons, "reasons": getattr(problem, "problems", [problem])}
+
+
+def _left_out(known: Record | None, document: dict) -> str:
+    """How many of the cohort patients' own lists leave out: counted in the first round, and it stays so."""
+    return known.data["left_out"] if known else source.left_out(parse(document["query"]), document["agreement"])
 
 
 def _fits(known: dict | None, payload: dict, document: dict, version: str) -> None:
@@ -140,7 +147,7 @@ def _finish(payload: dict, made: dict) -> None:
     ledger.record(KIND, run, {**data, "at": clock.iso(now)}, status="running")
     ledger.note(
         f"federated:{run}", "round.answered", actor=sender, round=number, job=data["job"], state=state,
-        answer=digest(aggregate), together=payload["together"],
+        answer=digest(aggregate), together=payload["together"], dataset=data["dataset"], left_out=data["left_out"],
     )  # fmt: skip
     _answer(data, number, aggregate, payload["together"])
 
@@ -148,7 +155,7 @@ def _finish(payload: dict, made: dict) -> None:
 def _still(known: dict, payload: dict, document: dict, now: datetime) -> list[Problem]:
     """Why an admitted run may not go on: the agreement, and the order of rounds."""
     try:
-        _fits(known, payload, document, source.version())
+        _fits(known, payload, document, source.edition(document["agreement"]))
     except Problem as problem:
         return [problem]
     if document["member"] in standing.state(document["agreement"]).removed:
@@ -172,6 +179,8 @@ def _fresh(payload: dict, made: dict) -> dict:
         "title": (document.get("spec") or {}).get("title") or {},
         "status": "running",
         "version": made.get("version", ""),
+        "dataset": made.get("dataset"),
+        "left_out": made.get("left_out", "0"),
         "persons": made["persons"],
         "round": payload["round"],
         "rounds": 0,
@@ -182,7 +191,7 @@ def _fresh(payload: dict, made: dict) -> dict:
 
 
 def _answer(data: dict, number: int, aggregate: dict, together: list[str] | None) -> None:
-    content = {"run": data["id"], "round": number, "aggregate": aggregate}
+    content = {"run": data["id"], "round": number, "aggregate": aggregate, "dataset": data["dataset"]}
     post.send("fed.answer", content | ({"together": together} if together else {}), to=data["centre"], sealed=True)
 
 
@@ -215,7 +224,7 @@ def _compare(run: str, document: dict) -> list[Problem]:
     asker = Asker(document["member"], terms["user"]["id"])
     try:
         held, spec = memory(), TableSpec.parse(given)
-        table = tabulate(source.frame(parse(document["query"])), spec, held.codes)
+        table = tabulate(source.frame(parse(document["query"]), document["agreement"]), spec, held.codes)
         released = disclosure.protect(table, held.policy, held.for_asker(asker))
     except Problem as problem:
         return list(getattr(problem, "problems", [problem]))

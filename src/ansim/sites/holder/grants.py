@@ -49,7 +49,7 @@ def count(job: dict) -> int | None:
     try:
         if agreements.state(document["agreement"]).current["terms"]["max_persons"] is None:
             return None
-        return source.cohort(parse(document["query"])).num_rows
+        return source.cohort(parse(document["query"]), document["agreement"]).num_rows
     except (Problem, KeyError, TypeError):
         return None
 

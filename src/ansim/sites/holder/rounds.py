@@ -48,11 +48,11 @@ def held(run: str) -> Session | None:
 
 def opened(run: str, document: dict, centre: str) -> Session:
     """The run's session; prepared from the CDM (which may take long) if it is not in memory."""
-    version = source.version()
+    version = source.edition(document["agreement"])
     found = held(run)
     if found and found.version == version and found.document == document:
         return found
-    frame = source.frame(parse(document["query"]))
+    frame = source.frame(parse(document["query"]), document["agreement"])
     data = methods.method(document["method"]).prepare(frame, document["spec"])
     made = Session(document, centre, version, data)
     with _lock:
@@ -68,7 +68,9 @@ def at_once(sender: str, payload: dict) -> dict | None:
         session = held(str(payload["run"]))
         if session is None or session.centre != sender or session.seconds > LONG:
             return None
-        if time.monotonic() - session.looked > LOOK_AGAIN or source.version() != session.version:
+        if time.monotonic() - session.looked > LOOK_AGAIN:
+            return None
+        if source.edition(session.document["agreement"]) != session.version:
             return None
         return {"aggregate": compute(session, payload)}
     except Problem as problem:

@@ -18,7 +18,7 @@ from ansim.sites.store.worker import beat
 
 
 def _stops(data: dict) -> list[Problem]:
-    return [*unusable(review_of(data["id"]), data["plan"], source.version()), *again(data)]
+    return [*unusable(review_of(data["id"]), data["plan"], source.edition(data["agreement"])), *again(data)]
 
 
 def _is_linked(agreement: str) -> bool:
@@ -63,6 +63,7 @@ def _sent(payload: dict, made: dict) -> None:
         "holder": site().id,
         "extract": data["id"],
         "manifest": data["manifest"],
+        "dataset": source.named(),
         "blob": made["blob"],
         "key": made["key"],
         "decisions": decisions_of(data, state),

@@ -7,6 +7,7 @@ that would tell one person apart.
 import re
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 
@@ -19,6 +20,7 @@ from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 
 PART = re.compile(r"(sex|age_band|year)=[A-Z0-9-]{1,9}")
+VERSION = re.compile(r"[0-9a-f]{64}")
 SHOWN = re.compile(r"[<≥>]?\d{1,9}")
 ANSWERS = {"answered", "refused"}  # what a holder says; else it is waiting or was cancelled
 
@@ -88,6 +90,14 @@ def total(data: dict) -> tuple[int, int, int] | None:
     return sum(numbers), len(numbers), len(shown) - len(numbers)
 
 
+def dataset_named(given: Any) -> dict | None:
+    """The version of the data as a holder names it: {"number", "sha256"}; None when it says nothing readable."""
+    if not isinstance(given, dict) or not VERSION.fullmatch(str(given.get("sha256"))):
+        return None
+    number = given.get("number")
+    return {"number": number if isinstance(number, int) else None, "sha256": given["sha256"]}
+
+
 @post.receives("feasibility.answer")
 def _on_answer(message: post.Message) -> None:
     found = Record.objects.select_for_update().filter(kind="feasibility", key=message.payload["id"]).first()
@@ -106,6 +116,7 @@ def _on_answer(message: post.Message) -> None:
     if found.data["answers"][message.sender]["status"] != "waiting":
         return  # the first answer stands, and a question taken back stays so
     answer = {"status": message.payload["status"], "shown": shown, "at": clock.iso(clock.now())}
+    answer["dataset"] = dataset_named(message.payload.get("dataset"))
     if parts:
         answer["parts"] = parts
     data = {**found.data, "answers": {**found.data["answers"], message.sender: answer}}

@@ -165,7 +165,7 @@ def _acts(request: HttpRequest, data: dict, state: Any) -> list[Section]:
     from ansim.sites import people
 
     roles, user = people.roles(request.user), request.user.get_username()
-    stale = data["status"] == "in review" and source.version() != state.data_version
+    stale = data["status"] == "in review" and source.edition(data["agreement"]) != state.data_version
     if stale and "operator" not in roles:
         return [Section("", [Notice(_("The data have changed since: the operator has to make the extract again."))])]
     if "operator" in roles and (stale or data["status"] in ("waiting", "failed", "not adequate", "stopped")):
