@@ -292,7 +292,7 @@ def rounds(post) -> None:
 
 
 def patients_words(answer, spec: dict, state: dict) -> None:
-    """An objection holds from the next round on: a run that began before it stops, a new one goes without the person."""
+    """An objection holds from the next round on: a run that began before it stops, a new one leaves the person out."""
     from ansim.research.analysis import methods
     from ansim.research.cohort.query import parse
     from ansim.sites.holder import patients, source

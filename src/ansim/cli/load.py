@@ -188,3 +188,57 @@ def trace(
 
     for each in origin(dataset, table, id):
         console.print(f"{each['file']}, line {each['line']}, rule {each['rule'] or 'none: taken as it is'}")
+
+
+@app.command()
+def suggest(
+    dataset: Annotated[Path, typer.Argument(help="the dataset's DuckDB file")],
+    output: Annotated[Path, typer.Option(help="where the proposals are written (CSV, Usagi's form)")],
+    top: Annotated[int, typer.Option(help="proposals a code")] = 5,
+) -> None:
+    """Propose concepts for codes that have none, the most frequent first; a person accepts them.
+
+    Example: ansim load suggest cdm.duckdb --output proposals.csv
+    """
+    from ansim.data.ingest.suggest import suggest as propose
+    from ansim.data.ingest.suggest import write_proposals
+
+    with _progress() as progress:
+        progress("comparing names and codes")
+        rows = propose(dataset, top=top)
+    write_proposals(rows, output)
+    table = _table("code", "name", "rows", "score", "concept", "proposal")
+    for each in rows[:40]:
+        texts = (
+            each["sourceCode"],
+            each["sourceName"] or "",
+            f"{each['sourceFrequency']:,}",
+            f"{each['matchScore']:.2f}",
+        )
+        table.add_row(*texts, str(each["conceptId"]), each["conceptName"])
+    console.print(table)
+    codes = len({(each["sourceVocabularyId"], each["sourceCode"]) for each in rows})
+    console.print(
+        f"{codes:,} codes have no concept; the proposals are in {output}. Nothing counts until it is accepted."
+    )
+
+
+@app.command()
+def accept(
+    proposals: Annotated[Path, typer.Argument(help="the file that `ansim load suggest` wrote")],
+    code: Annotated[str, typer.Option(help="the source code")],
+    concept: Annotated[int, typer.Option(help="the concept; 0: somebody looked and there is none")],
+    reviewer: Annotated[str, typer.Option(help="who decides")],
+    vocabulary: Annotated[str, typer.Option(help="the code's vocabulary as the proposals name it")] = "",
+) -> None:
+    """Accept a proposal, with the reviewer's name and today's date; then load with --code-map PROPOSALS.
+
+    Example: ansim load accept proposals.csv --vocabulary LAB --code L3061 --concept 3004410 --reviewer kim
+    """
+    from ansim.data.ingest.suggest import accept as decide
+
+    today = datetime.now(UTC).date().isoformat()
+    decide(proposals, vocabulary=vocabulary, code=code, concept=concept, reviewer=reviewer, on=today)
+    console.print(
+        f"{code} is {'concept ' + str(concept) if concept else 'without a concept'}, by {reviewer} on {today}."
+    )

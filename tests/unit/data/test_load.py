@@ -10,6 +10,7 @@ import pytest
 from ansim.data.cdm import open_cdm, versions
 from ansim.data.ingest.account import origin
 from ansim.data.ingest.load import Options, load
+from ansim.data.ingest.suggest import accept, suggest, write_proposals
 from ansim.errors import Problem
 
 NOW = "2026-12-01T09:00:00+00:00"
@@ -221,3 +222,63 @@ def test_an_earlier_version_can_be_put_into_use_again(hospital):
     assert rows(dataset, "SELECT count(*) FROM measurement") == [(4,)]
     assert versions.in_use(dataset).number == 1
     assert os.stat(dataset).st_mode & 0o222 == 0
+
+
+def test_the_assistant_proposes_and_a_person_accepts(hospital, tmp_path):
+    sources, dataset, options = hospital
+    (sources[1] / "diagnosis_2020.csv").write_text(
+        "번호,등록번호,상병코드,상병명,진단일\n7,P1,E11.90,diabetes type two,2020-01-01\n"
+        "8,P2,Q1,adult diabetes mellitus,2020-01-02\n",
+        encoding="utf-8",
+    )
+    load(sources, dataset, options)
+    proposals = tmp_path / "proposals.csv"
+    rows_ = suggest(dataset)
+    write_proposals(rows_, proposals)
+    best = {}
+    for row in rows_:
+        best.setdefault(row["sourceCode"], row)
+    assert best["E11.90"]["conceptId"] == 201826
+    assert best["E11.90"]["comment"] == "code KCD7 E11.9"
+    assert best["Q1"]["conceptId"] == 201826
+    assert best["L9999"]["conceptId"] == 0
+    assert "E11.9" not in best
+    assert "L0000" not in best  # a person looked already
+
+    again = replace(options, code_maps=(*options.code_maps, proposals))
+    load(sources, dataset, again)
+    code = "SELECT condition_concept_id FROM condition_occurrence WHERE condition_source_value = 'E11.90'"
+    assert rows(dataset, code) == [(0,)]  # a proposal alone counts for nothing
+    accept(proposals, vocabulary="KCD7", code="E11.90", concept=201826, reviewer="kim", on="2026-12-01")
+    accept(proposals, vocabulary="KCD7", code="X99", concept=0, reviewer="kim", on="2026-12-01")
+    with pytest.raises(Problem):
+        accept(proposals, vocabulary="KCD7", code="Q1", concept=999, reviewer="kim", on="2026-12-01")
+    result = load(sources, dataset, again)
+    assert rows(dataset, code) == [(201826,)]
+    status = {each["code"]: each["status"] for each in result.coverage if each["field"] == "code"}
+    assert (status["E11.90"], status["X99"], status["Q1"]) == ("reviewed", "unmapped", "not tried")
+    write_proposals(suggest(dataset), proposals)
+    assert "kim" in proposals.read_text(encoding="utf-8")  # what was decided stays
+
+
+def test_a_kcd8_file_of_the_hospital_is_a_code_map(hospital, tmp_path):
+    """KCD-8 is not in the OHDSI vocabularies: the hospital brings a file (this one is invented)."""
+    sources, dataset, options = hospital
+    kcd8 = tmp_path / "kcd8.sssom.tsv"
+    kcd8.write_text(
+        "#mapping_set_id: https://example.org/kcd8\n"
+        "subject_id\tsubject_label\tpredicate_id\tobject_id\tmapping_justification\treviewer_id\tmapping_date\n"
+        "KCD8:U98.1\t지어낸 코드\tskos:exactMatch\tSNOMED:44054006\tsemapv:ManualMappingCuration\tkim\t2026-11-01\n"
+        "KCD8:U98.2\t아직\tskos:exactMatch\tSNOMED:44054006\tsemapv:LexicalMatching\t\t2026-11-01\n"
+        "KCD8:U98.3\t없음\tskos:exactMatch\tsssom:NoTermFound\tsemapv:ManualMappingCuration\tkim\t2026-11-01\n",
+        encoding="utf-8",
+    )
+    mapping = tmp_path / "kcd8.toml"
+    mapping.write_text(hospital_files.MAPPING.replace('"KCD7"', '"KCD8"'), encoding="utf-8")
+    lines = "".join(f"{i},P1,U98.{i},이름,2019-01-0{i}\n" for i in (1, 2, 3))
+    (sources[1] / "diagnosis_2019.csv").write_text("번호,등록번호,상병코드,상병명,진단일\n" + lines, encoding="utf-8")
+    result = load(sources, dataset, replace(options, mapping=mapping, code_maps=(*options.code_maps, kcd8)))
+    query = "SELECT condition_source_value, condition_concept_id FROM condition_occurrence ORDER BY 1"
+    assert rows(dataset, query) == [("U98.1", 201826), ("U98.2", 0), ("U98.3", 0)]
+    status = {each["code"]: each["status"] for each in result.coverage}
+    assert (status["U98.1"], status["U98.2"], status["U98.3"]) == ("reviewed", "not tried", "unmapped")

@@ -228,7 +228,6 @@ class _Load:
                 self._remember(con)
                 if self.options.vocabulary:
                     self._take_vocabulary(con)
-            codemaps.load_code_maps(con, self.options.code_maps)
             self._read(con, [each for each in self.found if stale is None or each.name in stale])
             if stale is not None and self._others_touched(con):
                 return False
@@ -342,6 +341,7 @@ class _Load:
             else:
                 self._sort(each.name, each.table, each.path, None, plain, mapped)
         self._add(load_tables(con, plain, progress=self.progress))
+        codemaps.load_code_maps(con, self.options.code_maps)  # they may name concepts by their codes
         if mapped and self.mapping:
             self._add(load_mapped(con, mapped, self.mapping, progress=self.progress))
         resources = [(each.path, each.name) for each in todo if each.kind == "fhir"]

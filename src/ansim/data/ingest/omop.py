@@ -177,8 +177,7 @@ def _load_text(
         format = _straight_format(con, path, form, columns)
         if format is not None:
             count = rows.straight(con, columns, _read(path, form, columns, format), _types(columns))
-            rejected = _rejected(con)
-            if count is not None and rejected < REJECTS:
+            if count is not None and _rejected(con) < REJECTS:
                 return _with_rejects(con, source, columns, form, count, place)
             if count is not None:
                 last = _last_row(con, source.table)
