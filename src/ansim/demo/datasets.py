@@ -16,10 +16,11 @@ import duckdb
 import pyarrow as pa
 
 from ansim.data.cdm import VERSION_CONCEPT, building_cdm, literal, quoted, tables
+from ansim.data.cdm.versions import folder_of
 from ansim.data.ingest.account import LoadReport, save_refused
 from ansim.data.ingest.fhir_codes import EHR
-from ansim.data.ingest.fhir_read import load_fhir
 from ansim.data.ingest.fhir_write import write_fhir
+from ansim.data.ingest.load import Options, load
 from ansim.data.ingest.omop import add_concepts, describe_source, load_csv_folder, load_duckdb
 from ansim.demo.claims import CLAIM, OTHERS, build_claims
 from ansim.demo.people import make_people, with_noise
@@ -48,8 +49,9 @@ def build(
 
     scale: volume against the packages' own (below 1 samples people, above 1 adds perturbed copies); seed: the same seed
     and scale give the same rows; noise: share of names mistyped and of phones changed in each register. Beside each CDM
-    stand `load.json` (the account of the load) and `refused.parquet`. Returns {holder: {"cdm", "identity", "load"}}.
-    Existing files are replaced, each in one step. Raises Problem when the demo's packages are missing.
+    stand `load.json` (the account of the load) and `refused.parquet`; hospital C, which loads as a hospital does, has
+    versions. Returns {holder: {"cdm", "identity", "load"}}. Existing files are replaced, each in one
+    step. Raises Problem when the demo's packages are missing.
     """
     folder = Path(folder)
     work = folder / ".work"
@@ -59,7 +61,7 @@ def build(
     try:
         progress("Synthea")
         synthea = work / "synthea.duckdb"
-        reports = {"hospital-b": _synthea(synthea, scale, seed)}
+        reports: dict[str, LoadReport | dict] = {"hospital-b": _synthea(synthea, scale, seed)}
         progress("hospital-a: GiBleed")
         hospital_a = paths["hospital-a"]
         reports["hospital-a"] = _hospital_a(hospital_a, synthea, scale, seed)
@@ -76,7 +78,8 @@ def build(
         shutil.rmtree(work, ignore_errors=True)
     built = {}
     for holder in HOLDERS:
-        account = reports[holder].as_data()
+        found = reports[holder]
+        account = found if isinstance(found, dict) else found.as_data()
         (folder / holder / "load.json").write_text(json.dumps(account, ensure_ascii=False, indent=1), encoding="utf-8")
         built[holder] = {
             "cdm": paths[holder],
@@ -136,18 +139,24 @@ def _half(path: Path, synthea: Path, vocabulary: Path, *, half: int, seed: int) 
         save_refused(con, path.with_name("refused.parquet"))
 
 
-def _hospital_c(path: Path, source: Path, resources: Path) -> LoadReport:
+def _hospital_c(path: Path, source: Path, resources: Path) -> dict:
+    """Hospital C loads as a hospital does: what it has, into the first version of its dataset."""
     con = duckdb.connect(str(source), read_only=True)
     try:
         write_fhir(con, resources)
     finally:
         con.close()
-    with building_cdm(path) as con:
-        _copy_vocabulary(con, source)
-        report = load_fhir(con, resources)
-        _describe(con, "Hospital C", "Synthea as FHIR R4")
-        save_refused(con, path.with_name("refused.parquet"))
-    return report
+    shutil.rmtree(folder_of(path), ignore_errors=True)
+    path.unlink(missing_ok=True)
+    options = Options(
+        f"{RELEASED}T00:00:00+00:00",
+        vocabulary=source,
+        name="Synthea as FHIR R4",
+        holder="Hospital C",
+        released=RELEASED,
+        threads=2,
+    )
+    return load([resources], path, options).report
 
 
 def _public_body(paths: dict[str, Path], scale: float, seed: int, work: Path) -> LoadReport:

@@ -221,6 +221,8 @@ def test_an_earlier_version_can_be_put_into_use_again(hospital):
     versions.use(dataset, versions.version(dataset, 1))
     assert rows(dataset, "SELECT count(*) FROM measurement") == [(4,)]
     assert versions.in_use(dataset).number == 1
+    with versions.new_version(dataset):
+        assert versions.in_use(dataset).number == 1  # a person's choice stands until a load makes a new version
     assert os.stat(dataset).st_mode & 0o222 == 0
 
 

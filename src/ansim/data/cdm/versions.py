@@ -24,6 +24,7 @@ from ansim.data.cdm.schema import literal, quoted, tables
 from ansim.errors import N_, Problem
 
 CDM, TRACE, ACCOUNT = "cdm.duckdb", "trace.duckdb", "load.json"
+USED = "used"  # an empty file: the version has been in use (a version without it was made just before a crash)
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,16 @@ def new_version(path: Path) -> Iterator[Path]:
             ) from error
         for left in home.glob(".building*"):
             shutil.rmtree(left)
-        newest = versions(path)
-        if newest and in_use(path) is None and not path.exists():
-            use(path, newest[-1])
-        elif newest and in_use(path) not in (None, newest[-1]):
-            use(path, newest[-1])  # a crash came between the two renames
+        newest = next(reversed(versions(path)), None)
+        if newest and not (newest.folder / USED).exists():
+            use(path, newest)  # a crash came between the two renames
+        if path.exists() and in_use(path) is None:
+            raise Problem(
+                "not-a-dataset",
+                N_("There is a file here that no load made; it is not replaced."),
+                where=str(path),
+                remedy=N_("Choose another name, or move the file away."),
+            )
         building = home / ".building"
         building.mkdir()
         try:
@@ -145,6 +151,7 @@ def use(path: Path, chosen: Version) -> None:
     os.link(chosen.cdm, link)
     os.replace(link, path)
     _fsync(path.parent)
+    (chosen.folder / USED).touch()
 
 
 def table_digests(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:

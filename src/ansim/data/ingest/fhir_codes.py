@@ -4,19 +4,11 @@ Sources: HL7 FHIR R4 (hl7.org/fhir/R4: terminologies-systems, valueset-administr
 encounter classes; concept ids are those of the OMOP vocabularies Gender and Visit.
 """
 
+from ansim.data.ingest.mapping import built_in
+
+# Addresses of code systems and the vocabulary_id of each, as the mapping for reading FHIR has them.
 VOCABULARIES = {
-    "http://snomed.info/sct": "SNOMED",
-    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
-    "http://loinc.org": "LOINC",
-    "http://hl7.org/fhir/sid/cvx": "CVX",
-    "http://hl7.org/fhir/sid/ndc": "NDC",
-    "http://hl7.org/fhir/sid/icd-10": "ICD10",
-    "http://hl7.org/fhir/sid/icd-10-cm": "ICD10CM",
-    "http://www.ama-assn.org/go/cpt": "CPT4",
-    "http://www.whocc.no/atc": "ATC",
-    "http://unitsofmeasure.org": "UCUM",
-    "https://dmd.nhs.uk": "dm+d",
-    "https://bluebutton.cms.gov/resources/codesystem/hcpcs": "HCPCS",
+    system: name for system, name in built_in("fhir_r4").vocabularies.items() if system.startswith(("http:", "https:"))
 }
 # The sender's own codes, which no vocabulary here knows: kept as source value, mapped to concept 0.
 LOCAL_SYSTEM = "urn:ansim:source-code"

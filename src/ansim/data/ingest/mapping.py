@@ -120,8 +120,9 @@ def parse_mapping(data: Any, where: str) -> Mapping:
         )
     problems = [_unknown(where, name) for name in sorted(set(data) - TOP - {"rule"})]
     base = tomllib.loads(_built_in_text(data["extends"])) if data.get("extends") else {}
-    own = {rule.get("id"): rule for rule in data.get("rule", []) if isinstance(rule, dict)}
-    listed = [own.pop(rule["id"], rule) for rule in base.get("rule", [])] + list(own.values())
+    own = [rule for rule in data.get("rule", []) if isinstance(rule, dict)]
+    replaced = {rule.get("id") for rule in own}
+    listed = [rule for rule in base.get("rule", []) if rule["id"] not in replaced] + own
     rules: list[Rule] = []
     seen: set[str] = set()
     for given in listed:

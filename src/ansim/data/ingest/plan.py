@@ -106,6 +106,8 @@ def _column(plan: Plan, name: str, spec: Any, mapping: Mapping, reader: Reader) 
             f"(SELECT number FROM trace.rule WHERE id = {literal(spec['row'])})"
         )
         plan.made[_made(name)] = f"w_{name}.id"
+        if _required(plan.rule, name):
+            plan.reasons.append(reason(f"w_{name}.id IS NULL", name, NOBODY))
     elif isinstance(spec, dict) and "text" in spec:
         plan.made[_made(name)] = literal(spec["text"])
     elif isinstance(spec, int | float):
@@ -175,12 +177,16 @@ def _reference(plan: Plan, name: str, sql: str, kind: str, column: str) -> None:
     """The id of the row of the table `kind` that has this key; where the CDM demands one, no row goes without."""
     plan.joins.append(f"LEFT JOIN trace.key k_{name} ON k_{name}.kind = {literal(kind)} AND k_{name}.source = {sql}")
     plan.made[column] = f"k_{name}.id"
-    targets = [tables()[target] for target in plan.rule.targets]
-    if any(column in table.names and table.column(column).required for table in targets):
+    if _required(plan.rule, column):
         plan.reasons.append(reason(f"{sql} IS NULL", name, MISSING))
         plan.reasons.append(reason(f"k_{name}.id IS NULL", name, NOBODY, sql))
     else:
         plan.links.append(f"{sql} IS NOT NULL AND staged.{quoted(column)} IS NULL")
+
+
+def _required(rule: Rule, column: str) -> bool:
+    targets = [tables()[target] for target in rule.targets]
+    return any(column in table.names and table.column(column).required for table in targets)
 
 
 def _value_map(plan: Plan, name: str, spec: dict, reader: Reader) -> None:

@@ -153,17 +153,11 @@ def _first(plan: Plan) -> str:
 
 
 def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, table: Table, chosen: str, file: str) -> None:
-    columns = columns_for(plan, table.name)
+    values = {name: quoted(staged) for name, staged in columns_for(plan, table.name).items()}
     if "_value_target" in plan.made and "value_as_concept_id" in table.names:
-        own = "value_as_concept_id" in columns
-        columns["value_as_concept_id"] = "_value_target" + (" or value_as_concept_id" if own else "")
+        values["value_as_concept_id"] = f"coalesce(_value_target, {values.get('value_as_concept_id', 'NULL')})"
     numbered = _numbered(con, plan, table, chosen, file)
-    values = {
-        name: " , ".join(quoted(part) for part in sql.split(" or ")) if " or " in sql else quoted(sql)
-        for name, sql in columns.items()
-    }
-    values = {name: f"coalesce({sql})" if " , " in sql else sql for name, sql in values.items()}
-    if table.key and table.key not in columns:
+    if table.key and table.key not in values:
         values[table.key] = "_id"
     names = ", ".join(quoted(name) for name in values)
     con.execute(

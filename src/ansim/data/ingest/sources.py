@@ -38,7 +38,8 @@ class Found:
     @property
     def table(self) -> str:
         """The table of the CDM that its name says, or its own name in lower case."""
-        return table_named(self.name.rsplit("/", 1)[-1])
+        base = table_named(self.name.rsplit("/", 1)[-1])
+        return base if base in tables() else base.rsplit(".", 1)[-1]  # a database's tables have a schema before them
 
 
 def find(
@@ -195,7 +196,10 @@ def taken_by(mapping: Mapping | None, name: str) -> bool:
 def named(pattern: str, name: str) -> bool:
     """Whether a rule's `from` means this file or table: by its name, with or without its endings, in any case."""
     base = name.rsplit("/", 1)[-1].lower()
-    return any(fnmatch(each, pattern.lower()) for each in (base, base.removesuffix(".gz"), table_named(base)))
+    plain = table_named(base)
+    return any(
+        fnmatch(each, pattern.lower()) for each in (base, base.removesuffix(".gz"), plain, plain.rsplit(".", 1)[-1])
+    )
 
 
 Progress = Callable[[str, float], None]  # what is being done, and the share that is done

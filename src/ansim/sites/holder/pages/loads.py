@@ -85,7 +85,7 @@ def _versions(known: list[store.Version], used: store.Version | None) -> Section
     if not known:
         text = _("Load the hospital's data with the command: ansim load SOURCE --into cdm.duckdb")
         return Section(_("Versions"), [Empty(_("No load yet"), text)])
-    names = (_("Rows in"), _("Loaded"), _("Refused"))
+    names = (_("Rows in"), _("Loaded"), _("Refused rows"))
     table = Table(
         _("Versions"),
         [Column(_("Version"), number=True), Column(_("State")), Column(_("Made")), Column(_("SHA-256 of the data"))]
@@ -129,7 +129,7 @@ def _sources(used: store.Version) -> Section:
     table = Table(
         _("Sources"),
         [Column(_("File")), Column(_("Table"))]
-        + [Column(name, number=True) for name in (_("Rows in"), _("Loaded"), _("Refused"))],
+        + [Column(name, number=True) for name in (_("Rows in"), _("Loaded"), _("Refused rows"))],
         [
             [
                 each["file"],

@@ -17,12 +17,12 @@ from ansim.sites.web.parts import Fact, Tag
 from ansim.sites.wording import MODES, PURPOSES, area_names, called, tag
 
 NAVIGATION: list[tuple] = [(95, _("For patients"), "/patients/", set(), None)]
-STATES = {"in force": Tag(_("Running"), "success"), "over": Tag(_("Ended"), "neutral")}
+STATES = {"in force": Tag(_("In use"), "success"), "over": Tag(_("Ended"), "neutral")}
 
 
 @page(public=True)
 def overview(request: HttpRequest) -> Page:
-    projects = [_project(found.data) for found in _papers()]
+    projects = [_project(found) for found in _papers()]
     name = phrase(site().name)
     sections = [Section(_("What is shared"), [Text(_WHAT)])]
     if projects:
@@ -63,13 +63,13 @@ def _papers() -> list[Record]:
     return list(Record.objects.filter(kind="paper", status__in=STATES).order_by("-updated"))
 
 
-def _project(paper: dict) -> dict[str, Any]:
-    terms = agreements.state(paper["id"]).current["terms"]
+def _project(paper: Record) -> dict[str, Any]:
+    terms = agreements.state(paper.key).current["terms"]
     runs = Record.objects.filter(kind="federated", data__agreement=terms["id"]).exclude(status="refused")
     return {
         "id": terms["id"],
         "title": phrase(terms["title"]),
-        "status": paper["status"],
+        "status": paper.status,
         "user": phrase(called(terms["user"]["id"])),
         "purpose": terms["purpose"],
         "areas": area_names(terms["areas"]),
