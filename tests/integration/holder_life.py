@@ -458,8 +458,8 @@ def main() -> None:
         assert (to, sealed) == ("public-body", True)
         assert set(salt) == {"agreement", "salt"}
         extract(post)
-        rounds(post)
         overridden()
+        rounds(post)
     finally:
         keeper.stdin.close()
         keeper.wait(5)
