@@ -2,12 +2,12 @@
 
 Dates: ISO 8601 (wall clock kept: an offset says where, not which day it was there), 20190301, 20190301143000, 2019/3/1,
 2019.03.01, 2019년 3월 1일 오후 2시 30분. A two-digit year is read only where the mapping says until which year it may
-reach, for 19-03-01 alone cannot say its century.
+reach, for 19-03-01 alone cannot say its century; a year before 1000 is taken for such a one and refused.
 """
 
 from ansim.errors import N_
 
-_DAY = r"(\d{4})\s*[-./년]\s*(\d{1,2})\s*[-./월]\s*(\d{1,2})\s*[.일]?"
+_DAY = r"([1-9]\d{3})\s*[-./년]\s*(\d{1,2})\s*[-./월]\s*(\d{1,2})\s*[.일]?"
 _REST = r"(?:$|[T\s].*$)"
 _SHORT = r"(\d{2})\s*[-./년]\s*(\d{1,2})\s*[-./월]\s*(\d{1,2})\s*[.일]?"
 _TIME = r"^.*?[T\s일](오전|오후|AM|PM|am|pm)?\s*(\d{1,2})\s*[:시]\s*(\d{1,2})\s*[:분]?\s*(\d{1,2})?(?:[.,]\d+)?\s*초?"
@@ -42,10 +42,11 @@ def day(value: str, two_digit_until: int | None = None) -> str:
         date = rf"{full} || '-' || regexp_replace({value}, '^{_SHORT}{_REST}', '\2-\3')"
         short = f"CASE WHEN regexp_matches({value}, '^{_SHORT}{_REST}') THEN try_cast({date} AS DATE) END"
     return (
-        f"CASE WHEN length({value}) = 10 AND substr({value}, 5, 1) = '-' THEN try_cast({value} AS DATE) "
+        f"CASE WHEN length({value}) = 10 AND substr({value}, 5, 1) = '-' AND left({value}, 1) <> '0' "
+        f"THEN try_cast({value} AS DATE) "
         f"WHEN regexp_matches({value}, '^{_DAY}{_REST}') "
         rf"THEN try_cast(regexp_replace({value}, '^{_DAY}{_REST}', '\1-\2-\3') AS DATE) "
-        f"WHEN regexp_full_match({value}, '[0-9]{{8}}([T ]?[0-9]{{4,6}})?') "
+        f"WHEN regexp_full_match({value}, '[1-9][0-9]{{7}}([T ]?[0-9]{{4,6}})?') "
         f"THEN try_strptime(left({value}, 8), '%Y%m%d')::DATE ELSE {short} END"
     )
 
@@ -61,10 +62,10 @@ def moment(value: str, two_digit_until: int | None = None) -> str:
     )
     clock = f"make_time({hour}, {part['m']}::INTEGER, coalesce(try_cast({part['s']} AS DOUBLE), 0))"
     return (
-        f"CASE WHEN regexp_full_match({value}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}"
+        f"CASE WHEN regexp_full_match({value}, '[1-9][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}"
         f"(:[0-9]{{2}}([.][0-9]+)?)?(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?') "
         f"THEN try_cast(replace(regexp_replace({value}, '{_ZONE}', ''), 'T', ' ') AS TIMESTAMP) "
-        f"WHEN regexp_full_match({value}, '[0-9]{{8}}[T ]?[0-9]{{6}}') "
+        f"WHEN regexp_full_match({value}, '[1-9][0-9]{{7}}[T ]?[0-9]{{6}}') "
         f"THEN try_strptime(regexp_replace({value}, '[^0-9]', '', 'g'), '%Y%m%d%H%M%S') "
         f"WHEN regexp_matches({value}, '{_TIME}{_ZONE}') THEN try(({date}) + {clock}) "
         f"ELSE ({date})::TIMESTAMP END"
