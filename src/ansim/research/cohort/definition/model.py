@@ -1,6 +1,6 @@
 """A cohort definition with the full power of OHDSI Circe, as frozen objects that validate themselves.
 
-One model serves our own document (`form.py`), Circe JSON (`circe.py`), the Python builder (`build.py`), the compiler
+One model serves our own document (`form.py`), Circe JSON (`circe.py`), the compiler
 and the reference engine. What the words mean is in `docs/research/cohorts.md`; kinds of event in `domains.py`.
 """
 
