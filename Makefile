@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
 # On all cores (at most four); tests that start sites run one after another (tests/conftest.py).
-SHARED_OUT := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SHARED_OUT := -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 APT_TEST := chromium postgresql openjdk-17-jre-headless
 
 .PHONY: demo demo-reset journey test cover check fix bench soak docs docs-check env system-demo system-test

@@ -2,10 +2,9 @@
 
 `engine_of(con)` is the same CDM in DuckDB, PostgreSQL and Spark in turn.
 
-`make test` runs on several cores (`--dist loadgroup`). A file's tests stay together, for what they make once they use
-many times; so do all that ask for the engines' servers. What starts sites as processes is one group: it has ports, two
-cores' worth of processes and patience of its own, so no two such tests run beside one another; and it comes first,
-because it takes longest.
+`make test` runs on several cores. A file's tests stay together, for what they make once they use many times; so do all
+that ask for the engines' servers. What starts sites as processes is one group: it has ports, two cores' worth of
+processes and patience of its own, so no two such tests run beside one another; it takes longest and so comes first.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,11 +12,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from ansim.data.engine import Engine
 from engines import KINDS, copied, postgres_server, spark_session
 
 NETWORK = {"integration", "journey"}
+ENGINES = ("engines", "engines_agree", "everywhere")  # how files that start servers of data engines end
 
 
 @pytest.fixture(scope="session")
@@ -46,17 +47,23 @@ def engine_of(request: pytest.FixtureRequest) -> Iterator[Callable[[duckdb.DuckD
         one.close()
 
 
-def _group(item: pytest.Item) -> str:
-    place = item.path.relative_to(Path(__file__).parent)
-    if place.parts[0] in NETWORK:
+def _group(nodeid: str) -> str:
+    """What one worker runs in order: the tests of a file, all on the engines' servers, all that start sites."""
+    file = Path(nodeid.partition("::")[0])
+    if file.parts[1] in NETWORK:
         return "network"
-    if {"engine_of", "spark", "postgres_dsn"} & set(getattr(item, "fixturenames", ())):
-        return "engines"
-    return str(place)
+    return "engines" if file.stem.endswith(ENGINES) else str(file)
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """By our groups; xdist's own marks for groups do not reach the workers' answers with pytest 9."""
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: _group(item) != "network")
+    items.sort(key=lambda item: _group(item.nodeid) != "network")
