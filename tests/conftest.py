@@ -4,7 +4,7 @@
 
 `make test` runs on several cores. A file's tests stay together, for what they make once they use many times; so do all
 that ask for the engines' servers. What starts sites as processes is one group: it has ports, two cores' worth of
-processes and patience of its own, so no two such tests run beside one another; it takes longest and so comes first.
+processes and patience of its own, so no two such tests run beside one another.
 """
 
 from collections.abc import Callable, Iterator
@@ -66,4 +66,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _group(item.nodeid) != "network")
+    """The longest groups first; Spark in a fresh worker, for it did not start in one where a browser had run."""
+    order = {"network": 0, "engines": 1}
+    items.sort(key=lambda item: order.get(_group(item.nodeid), 2))
