@@ -30,21 +30,21 @@ def rows(dataset, query):
 
 def test_postgresql_of_any_case_and_of_one_moment(postgres_dsn, tmp_path):
     psycopg = pytest.importorskip("psycopg")
-    with psycopg.connect(postgres_dsn, autocommit=True) as con:
-        con.execute("DROP SCHEMA IF EXISTS hospital CASCADE; CREATE SCHEMA hospital")
+    with psycopg.connect(postgres_dsn, autocommit=True) as server:  # a database of its own: a load reads every schema
+        server.execute("DROP DATABASE IF EXISTS hospital_source")
+        server.execute("CREATE DATABASE hospital_source")
+    dsn = psycopg.conninfo.make_conninfo(postgres_dsn, dbname="hospital_source")
+    with psycopg.connect(dsn, autocommit=True) as con:
+        con.execute("CREATE SCHEMA hospital")
         con.execute(
             'CREATE TABLE hospital."PERSON" ("PERSON_ID" int, "YEAR_OF_BIRTH" int, "GENDER_CONCEPT_ID" int, note text)'
         )
         con.execute("INSERT INTO hospital.\"PERSON\" VALUES (1, 1980, 8507, '홍'), (2, NULL, 8532, 'a,\"b')")
         con.execute("CREATE TABLE hospital.secrets (x int)")
-    try:
-        info = psycopg.conninfo.conninfo_to_dict(postgres_dsn)
-        host, user, name = info.get("host", ""), info.get("user", ""), info.get("dbname", "postgres")
-        address = f"postgresql:///{name}?host={host}&port={info.get('port', 5432)}&user={user}"
-        result = load([address], tmp_path / "cdm.duckdb", Options(NOW))
-    finally:
-        with psycopg.connect(postgres_dsn, autocommit=True) as con:
-            con.execute("DROP SCHEMA hospital CASCADE")
+    info = psycopg.conninfo.conninfo_to_dict(dsn)
+    host, user, name = info.get("host", ""), info.get("user", ""), info["dbname"]
+    address = f"postgresql:///{name}?host={host}&port={info.get('port', 5432)}&user={user}"
+    result = load([address], tmp_path / "cdm.duckdb", Options(NOW))
     assert (result.report["rows_in"], result.report["loaded"]) == (2, 2)
     assert [each["file"] for each in result.report["loads"]] == ["hospital.person"]
     assert rows(tmp_path / "cdm.duckdb", "SELECT person_id, year_of_birth FROM person ORDER BY 1") == [
