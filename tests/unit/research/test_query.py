@@ -100,7 +100,7 @@ MISTAKES = [
     ("title.ko", ["title", "ko"], " "),
     ("title.fr", ["title", "fr"], "oui"),
     ("extra", ["extra"], 1),
-    ("ansim", ["ansim"], "query/2"),
+    ("ansim", ["ansim"], "query/9"),
 ]
 
 
