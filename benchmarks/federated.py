@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from network import FLAGS, Sites
+from sites_running import FLAGS, Sites
 
 RESULTS = Path(__file__).parent / "results" / "federated.json"
 CLUSTERS = {

@@ -66,6 +66,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest groups first; Spark in a fresh worker, for it did not start in one where a browser had run."""
+    """The longest groups first."""
     order = {"network": 0, "engines": 1}
     items.sort(key=lambda item: order.get(_group(item.nodeid), 2))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from network import Sites
+from sites_running import Sites
 
 from ansim.research.analysis import methods
 from ansim.research.cohort.compile import frame

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.governance.core import civil_day
-from ansim.sites import clock
+from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, act, form_page, given, needed, page
@@ -180,6 +180,17 @@ class ExtractForm(Form):
     area = forms.CharField(label=_("Area of research of this use"))
 
 
+def _asking(key: str, terms: dict) -> list[Section]:
+    """What a researcher can ask under an agreement in force."""
+    form = FormPart(
+        ExtractForm(initial={"area": terms["areas"][0]}),
+        f"/agreements/{key}/extract/",
+        _("Sign and ask every hospital"),
+    )
+    methods = Table(_("Methods"), [Column(_("Method"))], methods_of(key), hide_caption=True)
+    return [Section(_("Ask for the data extract"), [form]), Section(_("Ask for a federated analysis"), [methods])]
+
+
 @page("researcher", "legal")
 def detail(request: HttpRequest, key: str) -> Page:
     paper = agreements.get(key)
@@ -210,19 +221,8 @@ def detail(request: HttpRequest, key: str) -> Page:
     ]
     sections = [Section(_("Signatures"), [signatures]), Section(_("Terms"), [facts])]
     if paper["status"] == "in force":
-        start = {"area": terms["areas"][0]}
-        sections.append(
-            Section(
-                _("Ask for the data extract"),
-                [FormPart(ExtractForm(initial=start), f"/agreements/{key}/extract/", _("Sign and ask every hospital"))],
-            )
-        )
-        sections.append(
-            Section(
-                _("Ask for a federated analysis"),
-                [Table(_("Methods"), [Column(_("Method"))], methods_of(key), hide_caption=True)],
-            )
-        )
+        if "researcher" in people.roles(request.user):
+            sections += _asking(key, terms)
         rows = [
             [
                 Code(job["id"], 12),

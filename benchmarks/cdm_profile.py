@@ -1,6 +1,6 @@
 """The profile beside duckcdm's Achilles, in one run.
 
-    python benchmarks/profile.py CDM.duckdb [--alone]
+    python benchmarks/cdm_profile.py CDM.duckdb [--alone]
 
 The peer lives in an environment of its own, named by ANSIM_PEER_PYTHON:
     python -m venv peer && peer/bin/pip install duckcdm==0.4.7 duckdb==2.0.0
