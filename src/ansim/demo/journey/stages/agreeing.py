@@ -60,14 +60,15 @@ def signed_by_all(journey: Journey, key: str, version: int = 1) -> dict[str, dic
     }
 
 
-def _status(signatory, key: str, version: int, *wanted: str) -> bool:
-    paper = signatory.get(f"/agreements/{key}/")["agreement"]
-    return paper["terms"]["version"] == version and paper["status"] in wanted
+def _status(signatory, key: str, version: int, *wanted: str) -> dict:
+    """The page of the agreement if it is of this version and in one of these states, else nothing."""
+    page = signatory.get(f"/agreements/{key}/")
+    paper = page["agreement"]
+    return page if paper["terms"]["version"] == version and paper["status"] in wanted else {}
 
 
 def _in_force(journey: Journey, holder: str, key: str, version: int) -> dict:
-    page = journey.at(holder, "legal").get(f"/agreements/{key}/")
-    return page if _status(journey.at(holder, "legal"), key, version, "in force") else {}
+    return _status(journey.at(holder, "legal"), key, version, "in force")
 
 
 def _registered(page: dict, key: str) -> dict:
