@@ -66,7 +66,7 @@ class Person:
 
     def page(self, path: str, language: str = "ko") -> httpx.Response:
         """A page as a browser gets it."""
-        return self._http.get(path, headers={"Accept": "text/html", "Accept-Language": language})
+        return self._patiently("GET", path, headers={"Accept": "text/html", "Accept-Language": language})
 
     def do(self, path: str, **values: Any) -> dict:
         """An act; proves identity once more when the act asks for it. Raises Refused."""
@@ -77,13 +77,6 @@ class Person:
                 raise
         self._post("/step-up/", {"password": self._password})
         return self._post(path, values)
-
-    def send_file(self, path: str, name: str, content: bytes, **values: str) -> dict:
-        """A form with a file."""
-        headers = {"X-CSRFToken": self._token()}
-        return self._data(
-            "POST", path, self._http.post(path, data=values, files={"file": (name, content)}, headers=headers)
-        )
 
     def _post(self, path: str, values: dict) -> dict:
         headers = {"X-CSRFToken": self._token(), "Idempotency-Key": secrets.token_hex(16)}
