@@ -15,7 +15,7 @@ SKIP = re.compile(r"/(sign-out|static|charts)/|\.(csv|pdf|svg|png|json|ttl)$|/(p
 
 def shape(address: str) -> str:
     """A page's kind: the address with its ids blanked, so that one page of each kind is looked at."""
-    return re.sub(r"/[^/]*\d[^/]*(?=/|$)", "/*", urlsplit(address).path)
+    return re.sub(r"/[^/]*[\d_][^/]*(?=/|$)", "/*", urlsplit(address).path)
 
 
 def sign_in(page, base: str, username: str, password: str) -> None:

@@ -116,7 +116,9 @@ def _access(one: dict) -> list[Any]:
         )
     ]
     if rows:
-        items.append(Table(_("Conditions of use"), [Column(_("Condition")), Column(_("Data Use Ontology term"))], rows))
+        items.append(
+            Table(_("Conditions of use"), [Column(_("Condition of use")), Column(_("Data Use Ontology term"))], rows)
+        )
     if access.get("areas"):
         items.append([Fact(_("Areas of research"), area_names(access["areas"]))])
     if access.get("contact"):
