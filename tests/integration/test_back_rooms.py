@@ -14,3 +14,12 @@ def test_a_site_does_what_was_agreed_and_nothing_else(story, tmp_path):
         [sys.executable, str(file), str(tmp_path / "nation")], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-6000:]
+
+
+@pytest.mark.parametrize("kind", ["query/1", "query/2"])
+def test_agreements_over_either_query_are_carried_out(kind, tmp_path):
+    file = Path(__file__).with_name("definition_life.py")
+    done = subprocess.run(
+        [sys.executable, str(file), str(tmp_path / "nation"), kind], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-6000:]

@@ -1,7 +1,7 @@
 """Pre-screen of an application: what is missing or contradicts itself, before any person spends time on it.
 
 application/1, the whole as the holders see it (the hub sees `public_part` only):
-{ansim, id, title{ko,en}, applicant{id,name}, purpose, areas[], query{query/1}, modes[], place{centre,remote},
+{ansim, id, title{ko,en}, applicant{id,name}, purpose, areas[], query{query/1 or /2}, modes[], place{centre,remote},
  linkage|null, max_persons|null, not_before, not_after, holders[ids], people[{id,name,role,key}],
  protocol{name,sha256}, pledges{person id: ISO day}, summary{ko,en}}
 """
@@ -12,7 +12,7 @@ from ansim.errors import N_, Problem
 from ansim.governance import areas, rules
 from ansim.governance.checks import Checks
 from ansim.governance.core import civil_day, is_digest
-from ansim.governance.terms import MODES
+from ansim.governance.terms import MODES, QUERIES
 
 FIELDS = (
     "ansim",
@@ -80,7 +80,10 @@ def what(see: Checks, document: dict, now: datetime) -> None:
             )
     query = document["query"]
     if see.need(
-        isinstance(query, dict) and query.get("ansim") == "query/1", "query", "wrong-kind", N_("A query/1 is needed.")
+        isinstance(query, dict) and query.get("ansim") in QUERIES,
+        "query",
+        "wrong-kind",
+        N_("A query document is needed (query/1 or query/2)."),
     ):
         see.need(query.get("cohort"), "query.cohort", "missing", N_("The cohort is not described."))
         see.need(query.get("variables"), "query.variables", "missing", N_("No variable is asked for."))

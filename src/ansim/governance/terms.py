@@ -34,6 +34,7 @@ FIELDS = (
     "publication",
     "fees",
 )
+QUERIES = ("query/1", "query/2")  # both stay executable: agreements name the one that they were signed with
 MODES = ("federated", "centre", "extract")
 
 
@@ -99,7 +100,10 @@ def check_scope(see: Checks, terms: dict) -> None:
             see.one_of(area, f"areas.{number}", list(areas.tree()))
     query = terms["query"]
     see.need(
-        isinstance(query, dict) and query.get("ansim") == "query/1", "query", "wrong-kind", N_("A query/1 is needed.")
+        isinstance(query, dict) and query.get("ansim") in QUERIES,
+        "query",
+        "wrong-kind",
+        N_("A query document is needed (query/1 or query/2)."),
     )
     if see.listed(terms["modes"], "modes"):
         for number, mode in enumerate(terms["modes"]):

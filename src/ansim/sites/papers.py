@@ -12,6 +12,8 @@ from ansim.governance.papers.agreement import agreement as render
 from ansim.governance.papers.check import verify_pdf
 from ansim.governance.papers.sign import Party, sign_pdf
 from ansim.governance.terms import parse_terms, parties
+from ansim.research.cohort.definition.explain import explain
+from ansim.research.cohort.definition.model import Definition
 from ansim.research.cohort.query import parse as parse_query
 from ansim.sites import clock
 from ansim.sites.config import site
@@ -20,7 +22,17 @@ from ansim.sites.exchange import post, trust
 
 def draw(terms: dict, names: dict, drawn: str) -> bytes:
     """The unsigned paper. names: concept id (text) to name; drawn: ISO time of drawing up."""
-    return render(terms, names={int(key): value for key, value in names.items()}, at=datetime.fromisoformat(drawn))
+    called = {int(key): value for key, value in names.items()}
+    return render(terms, names=called, at=datetime.fromisoformat(drawn), told=_told(terms["query"]))
+
+
+def _told(query: dict) -> list[dict]:
+    """The definition of a query/2 in Korean and English, line by line: both languages tell the same lines."""
+    cohort = parse_query(query).cohort
+    if not isinstance(cohort, Definition):
+        return []
+    korean, english = (explain(cohort, language).splitlines() for language in ("ko", "en"))
+    return [{"ko": ko, "en": en} for ko, en in zip(korean, english, strict=True)]
 
 
 def certificates(terms: dict) -> dict[str, bytes]:

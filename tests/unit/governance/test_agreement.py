@@ -115,7 +115,7 @@ WRONG = {
     "members": [{"id": "a", "name": "a", "role": "r", "key": {"kty": "oct"}}],
     "purpose": "marketing",
     "areas": ["magic"],
-    "query": {"ansim": "query/2"},
+    "query": {"ansim": "query/9"},
     "modes": ["download"],
     "place": {"centre": "", "remote": "no"},
     "linkage": {"key_agency": "same", "linker": "same", "holders": ["hospital-a", "claims"]},
@@ -200,3 +200,9 @@ def test_junk_in_any_field_is_a_problem_and_never_a_crash(field, junk, world):
     else:
         with pytest.raises(Problem, match=r"."):
             parse_terms(document)
+
+
+@pytest.mark.parametrize("kind", ["query/1", "query/2"])
+def test_terms_take_either_query(world, kind):
+    terms = world.terms(query={**world.terms()["query"], "ansim": kind})
+    assert parse_terms(terms) == terms

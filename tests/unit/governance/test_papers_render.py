@@ -132,6 +132,17 @@ def test_cohort_in_words():
     assert "descendants" in words.cohort(open_query, {})[0]["en"]
 
 
+def test_a_definition_is_told_by_the_caller_and_old_papers_stay_as_they_are():
+    wider = {**TERMS, "query": {**QUERY, "ansim": "query/2", "cohort": {"entry": {"events": [{"death": {}}]}}}}
+    told = [text("사망한 사람", "People who died")]
+    _, found = words_on(agreement(wider, names=NAMES, at=AT, told=told))
+    assert "People who died" in found
+    assert "Only data from 1900-01-01 to 2019-12-31 are used." in found
+    with pytest.raises(ValueError, match="told by its caller"):
+        agreement(wider, names=NAMES, at=AT)
+    assert agreement(TERMS, names=NAMES, at=AT, told=told) == paper()
+
+
 def test_a_missing_korean_font_is_told_with_the_package(tmp_path):
     with pytest.raises(Problem) as refusal:
         fonts.korean(tmp_path)

@@ -1,4 +1,4 @@
-"""Fit for purpose: the quality of exactly what one study needs, as its query document says (query/1).
+"""Fit for purpose: the quality of exactly what one study needs, as its query document says (query/1 or query/2).
 
 For each concept that the cohort and the variables name: whether it is there, for how many people and since when, how
 often its value is filled; and the broken checks of the tables that it stands in. The numbers are the hospital's own.
@@ -41,16 +41,45 @@ class Fitness:
 
 
 def needs(query: Mapping[str, Any]) -> Iterator[Need]:
-    """What a query/1 document asks for, in its order; things that are about the person alone (age, sex) left out."""
-    cohort = query["cohort"]
-    parts = [("entry", cohort["entry"])]
-    for kind in ("require", "exclude"):
-        parts += [(f"{kind} {place}", one) for place, one in enumerate(cohort.get(kind) or (), start=1)]
+    """What a query document asks for, in its order; things that are about the person alone (age, sex) left out.
+
+    Of a query/2 each concept set with each kind of event that it chooses, once; concepts left out of a set aside.
+    """
+    cohort, parts = query["cohort"], []
+    if query.get("ansim") == "query/2":
+        yield from _defined(cohort)
+    else:
+        parts = [("entry", cohort["entry"])]
+        for kind in ("require", "exclude"):
+            parts += [(f"{kind} {place}", one) for place, one in enumerate(cohort.get(kind) or (), start=1)]
     parts += [(one["name"], one) for one in query.get("variables") or () if one.get("event")]
     for name, one in parts:
         if one["event"] in EVENTS:
             concepts = tuple(one.get("concepts") or ())
             yield Need(name, one["event"], concepts, bool(one.get("descendants")), one.get("kind") == "value")
+
+
+def _defined(cohort: Mapping[str, Any]) -> Iterator[Need]:
+    """The needs of a whole definition (docs/research/cohorts.md): its sets, by the events that they choose."""
+    sets = {one.get("name") or one.get("id", place): one for place, one in enumerate(cohort.get("sets") or ())}
+    sets |= {one.get("id", place): one for place, one in enumerate(cohort.get("sets") or ())}
+    for event, name in dict.fromkeys(_uses(cohort)):
+        members = [{"id": one} if isinstance(one, int) else one for one in sets[name]["concepts"]]
+        listed = [one for one in members if not one.get("excluded")]
+        for below in (False, True):
+            if concepts := tuple(one["id"] for one in listed if bool(one.get("descendants")) is below):
+                yield Need(str(name), event, concepts, below, False)
+
+
+def _uses(part: Any) -> Iterator[tuple[str, Any]]:
+    """(event, set) of every criterion in the definition that names a set of a table of events."""
+    kinds = {event.table: name for name, event in EVENTS.items()}
+    for key, value in part.items() if isinstance(part, Mapping) else ():
+        if key in kinds and isinstance(value, Mapping) and value.get("concepts") is not None:
+            yield kinds[key], value["concepts"]
+        yield from _uses(value)
+    for one in part if isinstance(part, list) else ():
+        yield from _uses(one)
 
 
 def fitness(engine: Engine, query: Mapping[str, Any], results: Sequence[Result]) -> list[Fitness]:

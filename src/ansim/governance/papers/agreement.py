@@ -1,6 +1,7 @@
 """The research agreement on paper: agreement/1 in words, with the machine terms inside and a box for each signature."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,23 @@ PURPOSES = {
 USER, HOLDER = text("데이터 활용기관", "Data user"), text("데이터 보유기관", "Data holder")
 
 
-def agreement(terms: dict, *, names: words.Names, at: datetime, font_directory: Path | None = None) -> bytes:
+def agreement(
+    terms: dict,
+    *,
+    names: words.Names,
+    at: datetime,
+    told: Sequence[Text] = (),
+    font_directory: Path | None = None,
+) -> bytes:
     """The agreement as PDF/A-3b with `terms.json` attached.
 
     terms: agreement/1, checked by its parser. names: concept id to name, for the cohort in words. at: when it was drawn
-    up. Every party that renders the same terms, names and time gets the same bytes, and can so refuse other pages.
+    up. told: the definition of a query/2 in words, line by line. Every party that renders the same terms, names and
+    time gets the same bytes, and can so refuse other pages.
     """
     return render(
         text("연구 협약서", "Research agreement"),
-        blocks(terms, names),
+        blocks(terms, names, told),
         document=terms,
         number=f"{terms['id']} · v{terms['version']}",
         at=at,
@@ -41,14 +50,15 @@ def agreement(terms: dict, *, names: words.Names, at: datetime, font_directory: 
     )
 
 
-def blocks(terms: dict, names: words.Names) -> list[dict]:
+def blocks(terms: dict, names: words.Names, told: Sequence[Text] = ()) -> list[dict]:
     """The agreement's articles; each field of the terms stands in one of them."""
     return [
         note(text(terms["title"]["ko"], terms["title"]["en"])),
         facts(text("당사자", "Parties"), _parties(terms)),
         facts(text("목적과 연구 분야", "Purpose and areas of research"), _purpose(terms)),
         facts(
-            text("대상자", "Patient group (cohort)"), [(text("코호트", "Cohort"), words.cohort(terms["query"], names))]
+            text("대상자", "Patient group (cohort)"),
+            [(text("코호트", "Cohort"), words.cohort(terms["query"], names, told))],
         ),
         _variables(terms["query"], names),
         facts(text("기간·방식·장소", "Period, mode and place"), _conditions(terms)),

@@ -1,6 +1,9 @@
-"""query/1 in words that people sign: cohort and variables as Korean and English sentences."""
+"""A query in words that people sign: cohort and variables as Korean and English sentences.
 
-from collections.abc import Mapping
+The definition of a query/2 is told by the research library; the caller gives its lines.
+"""
+
+from collections.abc import Mapping, Sequence
 
 from ansim.governance.papers.paper import Text, text
 
@@ -21,9 +24,17 @@ SEXES = {"F": text("여성", "female"), "M": text("남성", "male")}
 PICKS = {"last": text("마지막 값", "last value"), "first": text("첫 값", "first value")}
 
 
-def cohort(query: dict, names: Names) -> list[Text]:
-    """The cohort, one sentence a criterion, then the period of the data."""
-    found, entry, period = query["cohort"], query["cohort"]["entry"], query["period"]
+def cohort(query: dict, names: Names, told: Sequence[Text] = ()) -> list[Text]:
+    """The cohort, one sentence a criterion, then the period of the data. told: the lines of a query/2's definition."""
+    if query["ansim"] == "query/2":
+        if not told:
+            raise ValueError("the definition of a query/2 is told by its caller")
+        return [*told, _period(query["period"])]
+    return [*_criteria(query, names), _period(query["period"])]
+
+
+def _criteria(query: dict, names: Names) -> list[Text]:
+    found, entry = query["cohort"], query["cohort"]["entry"]
     first = entry.get("which") == "first"
     what = event(entry, names)
     lines = [
@@ -38,14 +49,16 @@ def cohort(query: dict, names: Names) -> list[Text]:
         ko, en = (", ".join(SEXES[sex][language] for sex in sexes) for language in ("ko", "en"))
         lines.append(text(f"성별: {ko}.", f"Sex: {en}."))
     lines += [_criterion(rule, names, text("있어야 합니다", "must be present")) for rule in found.get("require") or []]
-    lines += [_criterion(rule, names, text("없어야 합니다", "must be absent")) for rule in found.get("exclude") or []]
-    lines.append(
-        text(
-            f"{period['from']}부터 {period['to']}까지의 자료만 씁니다.",
-            f"Only data from {period['from']} to {period['to']} are used.",
-        )
+    return lines + [
+        _criterion(rule, names, text("없어야 합니다", "must be absent")) for rule in found.get("exclude") or []
+    ]
+
+
+def _period(period: dict) -> Text:
+    return text(
+        f"{period['from']}부터 {period['to']}까지의 자료만 씁니다.",
+        f"Only data from {period['from']} to {period['to']} are used.",
     )
-    return lines
 
 
 def variable(found: dict, names: Names) -> Text:

@@ -4,10 +4,14 @@ Default-deny (L2): a table or column that the plan does not name is not in the e
 query (only its cohort, its events, its concepts and its period) and from the columns that the site's CDM has; it then
 stands alone, so that the reviewers sign its digest and the run follows nothing else.
 
+Of a query/2 only the events of its variables leave. What its definition chose people by stays here: the extract's
+table `cohort` says who entered when, and the frame is made from that (decision 0040).
+
 plan/1: {"ansim", "query": digest, "data_version", "period": {"from", "to"}, "shift_days", "policy": {"k",
 "max_suppressed_permille", "age_widths": [years, 0 for one class], "age_top"}, "age_bounds": {"min", "max"},
 "tables": {table: {"event", "select", "date", "concept", "columns": {column: {"action", …}}}},
-"derived": {table: {"columns": …}}, "missing": [events of which the CDM has no table: to the query, none happened],
+"derived": {table: {"columns": …}}, "chosen_by" (query/2 only): {"concepts", "descendants_of"},
+"missing": [events of which the CDM has no table: to the query, none happened],
 "special": {"blocked": […], "incomplete": […]}, "overrides": […]}.
 
 Actions: keep; drop; pseudonymise (token of the key process); shift (by the person's days); serial (a new number);
@@ -23,6 +27,7 @@ from ansim import documents
 from ansim.errors import N_, Problem
 
 KIND = "plan/1"
+WIDER = "query/2"
 POLICY = {"k": 5, "max_suppressed_permille": 50, "age_top": 90}
 WIDTHS = (1, 5, 10, 20, 40, 0)
 
@@ -89,15 +94,41 @@ VOCABULARY = {
 }
 
 
+def wider(query: Mapping) -> bool:
+    """Whether a whole definition says who is in it (query/2); refuses what is no query."""
+    if query.get("ansim") == WIDER:
+        return True
+    documents.kind(query, "query/1")
+    return False
+
+
+def chosen_by(query: Mapping) -> dict[str, list[int]]:
+    """{"concepts", "descendants_of"}: what the definition of a query/2 names in its concept sets, used or not.
+
+    Nothing of it leaves, but who is in the cohort was chosen by it, and that may tell of a special category. Concepts
+    left out of a set do not count; of a query/1 there are none, since all that it looks at is in its scope.
+    """
+    members = [
+        {"id": member} if isinstance(member, int) else member
+        for each in (query["cohort"].get("sets") or () if wider(query) else ())
+        for member in each["concepts"]
+    ]
+    listed = [member for member in members if not member.get("excluded")]
+    return {
+        "concepts": sorted({member["id"] for member in listed if not member.get("descendants")}),
+        "descendants_of": sorted({member["id"] for member in listed if member.get("descendants")}),
+    }
+
+
 def scope(query: Mapping) -> dict[str, dict]:
-    """The events that a query/1 looks at: {event: {"all": bool, "concepts": [id], "descendants_of": [id]}}.
+    """The events that leave for a query: {event: {"all": bool, "concepts": [id], "descendants_of": [id]}}.
 
     An empty concept list means every event of the kind, as in the query; a missing one is a KeyError. Refuses a query
     of another kind, and events that no extract can carry yet (cost: it has no person and no date of its own).
     """
-    documents.kind(query, "query/1")
-    cohort = query["cohort"]
-    parts = [cohort["entry"], *(cohort.get("require") or ()), *(cohort.get("exclude") or ())]
+    cohort, parts = query["cohort"], []
+    if not wider(query):
+        parts += [cohort["entry"], *(cohort.get("require") or ()), *(cohort.get("exclude") or ())]
     parts += [variable for variable in query.get("variables") or () if variable.get("event")]
     found: dict[str, dict] = {}
     for part in parts:
@@ -139,7 +170,7 @@ def compile(
     {"category", "reason", "protection_plan", "approver", "expires": date}, checked when the plan is run.
     """
     selected = scope(query)
-    bounds = query["cohort"].get("age") or {}
+    bounds = {} if wider(query) else query["cohort"].get("age") or {}
     plan: dict[str, Any] = {
         "ansim": KIND,
         "query": documents.digest(query),
@@ -150,6 +181,7 @@ def compile(
         "age_bounds": {"min": bounds.get("min"), "max": bounds.get("max")},
         "tables": {"person": {"event": None, "columns": _actions(tables, "person", PERSON, ("person_id",))}},
         "derived": {"cohort": {"columns": COHORT}},
+        **({"chosen_by": chosen_by(query)} if wider(query) else {}),
         "missing": [],
         "special": dict(special or {"blocked": [], "incomplete": []}),
         "overrides": [dict(override) for override in overrides],
@@ -242,7 +274,7 @@ def extract_query(query: Mapping, plan: Mapping) -> dict:
     """The query as it runs on the extract: its period widened by the date shift on both sides.
 
     The extract holds only events of the true period, but their dates are shifted, so the old borders would cut some
-    off. Everything else of the query is unchanged.
+    off. Everything else of the query is unchanged; a query/2 is then asked of the people in the table `cohort`.
     """
     days = dt.timedelta(days=plan["shift_days"])
     first, last = (dt.date.fromisoformat(str(query["period"][name])) for name in ("from", "to"))

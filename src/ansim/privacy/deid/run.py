@@ -65,6 +65,8 @@ def extract(
     """
     if documents.kind(plan, plans.KIND)["query"] != documents.digest(query):
         raise Problem("other-query", N_("The plan was made for another query."), where="query")
+    if plans.wider(query) and plan.get("chosen_by") != plans.chosen_by(query):
+        raise Problem("other-query", N_("The plan was made for another query."), where="chosen_by")
     special.refuse(plan, now)
     folder = Path(out_folder)
     if folder.exists() and any(folder.iterdir()):
@@ -123,7 +125,8 @@ def verify(folder: str | Path) -> dict[str, Any]:
 
 def _refuse_special(con: duckdb.DuckDBPyConnection, plan: Mapping, codes: Mapping, now: dt.datetime | None) -> None:
     selected = {spec["event"]: spec["select"] for spec in plan["tables"].values() if spec["event"]}
-    special.refuse({**plan, "special": special.find(con, selected, codes, cdm_tables(con))}, now)
+    found = special.find(con, selected, codes, cdm_tables(con), plan.get("chosen_by"))
+    special.refuse({**plan, "special": found}, now)
 
 
 def _write(

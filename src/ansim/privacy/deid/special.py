@@ -32,21 +32,31 @@ def categories(codes: Mapping) -> dict[str, Mapping]:
 
 
 def find(
-    con: duckdb.DuckDBPyConnection, selected: Mapping[str, Mapping], codes: Mapping, tables: Mapping[str, Iterable[str]]
+    con: duckdb.DuckDBPyConnection,
+    selected: Mapping[str, Mapping],
+    codes: Mapping,
+    tables: Mapping[str, Iterable[str]],
+    chosen_by: Mapping[str, Iterable[int]] | None = None,
 ) -> dict:
     """Which categories a scope (see `plan.scope`) touches: {"blocked": [{"category", "concepts"}], "incomplete": […]}.
 
     con: the CDM in its current schema. A scope that takes all events of a kind is judged by the concepts that occur.
+    chosen_by: concepts that no event leaves of, but that people were chosen by (see `plan.chosen_by`).
     incomplete: categories whose code list is known to miss codes and that reviewers must judge themselves.
     """
     known = categories(codes)
     present = {table: set(columns) for table, columns in tables.items()}
     special = _special_concepts(known, present)
-    scoped = " UNION ".join(
+    parts = [
         _scope_sql(EVENTS[event], select, present)
         for event, select in selected.items()
         if EVENTS[event].concept in present.get(EVENTS[event].table, ())
-    )
+    ]
+    if chosen_by:
+        named = {"all": False, **chosen_by}
+        parts.append(_scope_sql(EVENTS["condition"], named, present))
+        selected = {**selected, "condition": _both(selected.get("condition"), named)}
+    scoped = " UNION ".join(parts)
     found: dict[str, list[int]] = {}
     if special and scoped:
         rows = con.execute(
@@ -60,6 +70,13 @@ def find(
         "blocked": [{"category": name, "concepts": concepts[:100]} for name, concepts in sorted(found.items())],
         "incomplete": sorted(name for name, entry in known.items() if not entry["complete"]),
     }
+
+
+def _both(select: Mapping | None, named: Mapping) -> Mapping:
+    """What leaves of the conditions and what people were chosen by, together."""
+    if select is None or select["all"]:
+        return select or named
+    return {"all": False} | {key: [*select[key], *named[key]] for key in ("concepts", "descendants_of")}
 
 
 def refuse(plan: Mapping, now: dt.datetime | None) -> None:

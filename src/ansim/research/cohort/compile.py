@@ -46,6 +46,7 @@ AGE = (
     "EXTRACT(DAY FROM {at}) < EXTRACT(MONTH FROM {birth}) * 100 + EXTRACT(DAY FROM {birth}) THEN 1 ELSE 0 END"
 ).format(at="e.start_date", birth="p.birth")
 KNOWN_AGE = "CASE WHEN d.age >= 0 THEN d.age END"
+ENTERED = "ansim_entered"  # the name of the view that `frame_of` makes for as long as it runs
 LARGEST = "1e300"  # beyond it a number is an error of the source (infinite, not a number)
 
 
@@ -63,10 +64,17 @@ def cohort_sql(
 
 
 def frame_sql(
-    query: Query, tables: Tables | None = None, leave_out: bool = False, shared: Shared | None = None
+    query: Query,
+    tables: Tables | None = None,
+    leave_out: bool = False,
+    shared: Shared | None = None,
+    entered: str = "",
 ) -> exp.Select:
-    """The tree that gives the frame: person_id and one column a variable, one row a person of the cohort."""
-    plan = _Plan(query, tables or full(), leave_out, shared)
+    """The tree that gives the frame: person_id and one column a variable, one row a person of the cohort.
+
+    entered: a table (person_id, start_date, end_date) that says who is in the cohort, instead of the query.
+    """
+    plan = _Plan(query, tables or full(), leave_out, shared, entered)
     select = _select("c.person_id AS person_id").from_("cohort AS c")
     for index, variable in enumerate(query.variables):
         select = plan.column(select, variable, f"v{index}")
@@ -84,6 +92,18 @@ def frame(con: duckdb.DuckDBPyConnection, query: Query, leave_out: Sequence | No
     Columns: sex and age_band text, age and count int64, flag bool, value double.
     """
     return _run(con, frame_sql, query, leave_out)
+
+
+def frame_of(con: duckdb.DuckDBPyConnection, query: Query, entered: pa.Table) -> pa.Table:
+    """The frame of people whose entry is known already: person_id, start_date, end_date, one row a person.
+
+    As an extract is: it says who entered when, and need not hold what they were chosen by.
+    """
+    con.register(ENTERED, entered.select(["person_id", "start_date", "end_date"]))
+    try:
+        return con.sql(frame_sql(query, available_tables(con), entered=ENTERED).sql("duckdb")).to_arrow_table()
+    finally:
+        con.unregister(ENTERED)
 
 
 def missing(con: duckdb.DuckDBPyConnection, query: Query) -> list[str]:
@@ -122,12 +142,14 @@ def _select(*columns: str) -> exp.Select:
 class _Plan:
     """Collects the named parts (common table expressions) of one statement."""
 
-    def __init__(self, query: Query, tables: Tables, leave_out: bool, shared: Shared | None):
+    def __init__(self, query: Query, tables: Tables, leave_out: bool, shared: Shared | None, entered: str = ""):
         self.query, self.tables = query, tables
         self.parts: dict[str, exp.Query] = {}
         self.sources: dict[tuple, str] = {}
         self.parts["people"] = self._people(leave_out)
-        if isinstance(query.cohort, Cohort):
+        if entered:
+            self.parts["cohort"] = self._entered(entered)
+        elif isinstance(query.cohort, Cohort):
             self.parts["candidates"] = self._candidates(query.cohort)
             self.parts["cohort"] = self._cohort(query.cohort)
         else:
@@ -228,6 +250,16 @@ class _Plan:
         columns = ("NULL AS concept", "CAST(NULL AS DATE) AS start_date", "CAST(NULL AS DATE) AS end_date")
         none = _select("person_id", *columns, "CAST(NULL AS DOUBLE) AS value")
         return none.from_("person").where("FALSE")
+
+    def _entered(self, table: str) -> exp.Select:
+        """The people of a table that says who entered when, with their sex and age then."""
+        rows = (
+            _select("e.person_id", "e.start_date", "e.end_date", "p.sex", f"{AGE} AS age")
+            .from_(f"{table} AS e")
+            .join("people AS p", on="p.person_id = e.person_id")
+        )
+        columns = _select("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age")
+        return columns.from_(rows.subquery("d"))
 
     def _defined(self, shared: Shared) -> exp.Select:
         """Each person's first period of the definition, in which events outside the query's period do not exist."""

@@ -19,11 +19,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ansim.privacy.deid.plan import extract_query
+from ansim.privacy.deid.plan import extract_query, wider
 from ansim.privacy.deid.run import open_extract
 from ansim.privacy.deid.sql import quote, text
 from ansim.privacy.linkage.join import linked, linked_ids, risk_after
-from ansim.research.cohort.compile import frame as frame_of
+from ansim.research.cohort import compile as compiler
 from ansim.research.cohort.query import parse
 from ansim.sites.exchange.bulk import digest
 
@@ -45,10 +45,16 @@ def alone(space: Path, holder: str, query: dict) -> dict[str, Any]:
 
 
 def own_frame(extract: Path, query: dict) -> pa.Table:
-    """The frame of the agreed query in one extract: one row a person of the cohort."""
+    """The frame of the agreed query in one extract: one row a person of the cohort.
+
+    The extract of a query/2 does not hold what people were chosen by: its own table `cohort` says who entered when.
+    """
     manifest = json.loads((extract / "manifest.json").read_text("utf-8"))
+    asked = parse(extract_query(query, manifest))
     with open_extract(extract) as con:
-        return frame_of(con, parse(extract_query(query, manifest)))
+        if wider(query):
+            return compiler.frame_of(con, asked, con.table("cohort").to_arrow_table())
+        return compiler.frame(con, asked)
 
 
 def done(space: Path) -> bool:

@@ -46,7 +46,7 @@ def plan_for(query: dict, agreement: str) -> dict:
     """
     with source.connect() as con:
         tables = run.cdm_tables(con)
-        found = special.find(con, plans.scope(query), categories.codes(), tables)
+        found = special.find(con, plans.scope(query), categories.codes(), tables, plans.chosen_by(query))
     return plans.compile(
         query,
         tables,

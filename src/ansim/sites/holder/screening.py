@@ -45,7 +45,7 @@ def facts(document: dict, judged: dict[str, bool]) -> dict[str, Any]:
         "recipient": "third-party",
         "place": "controlled" if designated else "elsewhere",
         "designated_body": designated,
-        "unstructured": False,  # a query/1 gives flags, counts and values, never texts or pictures
+        "unstructured": False,  # a query gives flags, counts and values, never texts or pictures
         "purpose": document["purpose"],
         "linkage": document["linkage"] is not None,
         "designated_linker": _linker_designated(document["linkage"], held, now),
@@ -53,7 +53,7 @@ def facts(document: dict, judged: dict[str, bool]) -> dict[str, Any]:
         "shared_board": False,  # no holder here has opted in to one
         "special": categories(document["query"]),
         "closed": True,  # a query runs at the holder or in a centre, nowhere else
-        **dict.fromkeys(("genome", "free_text", "images", "numbers"), False),  # nor does a query/1 give any of these
+        **dict.fromkeys(("genome", "free_text", "images", "numbers"), False),  # nor does a query give any of these
     }
 
 
@@ -70,7 +70,8 @@ def _linker_designated(linkage: dict | None, held: dict | None, now: datetime) -
 def categories(query: dict) -> list[str]:
     """Special categories (G1) that the query touches in this holder's data."""
     with source.connect() as con:
-        found = special.find(con, plan.scope(query), codes.codes(), available_tables(con))
+        tables = available_tables(con)
+        found = special.find(con, plan.scope(query), codes.codes(), tables, plan.chosen_by(query))
     return [each["category"] for each in found["blocked"]]
 
 

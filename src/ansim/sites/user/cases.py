@@ -10,6 +10,7 @@ from ansim.documents import digest
 from ansim.errors import N_, Problem, Problems
 from ansim.governance.prescreen import prescreen, public_part
 from ansim.research.cohort.query import parse
+from ansim.research.cohort.written import question
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
@@ -45,7 +46,7 @@ def open_request(
     *, title: dict, areas: list[str], purpose: str, text: str, query: Any, holders: list[str], person: str
 ) -> str:
     """One request to several holders, each with its own state, thread and clock; gives the case's id."""
-    document = parse(query).document()
+    document = question(query, name=title.get("en", "")).document()
     known = {holder["id"] for holder in trust.directory().of_kind("holder")}
     wrong = sorted(set(holders) - known)
     if wrong or not holders:

@@ -10,11 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
-from ansim.research.cohort import texts
-from ansim.research.cohort.definition import form
-from ansim.research.cohort.definition.reading import read
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
+from ansim.research.cohort.written import question
 from ansim.sites import people
 from ansim.sites.hub import feasibility, presence
 from ansim.sites.pages import Done, Empty, Notice, Page, Section, Text, act, form_page, page
@@ -126,15 +124,13 @@ def document(given: dict) -> object:
 
 def _written(given: dict) -> object:
     """A query as it is; a cohort definition of either form becomes the cohort of a query/2."""
-    value = texts.read(given["query"], form.MAX_CHARACTERS, form.MAX_NESTING)
-    if isinstance(value, dict) and str(value.get("ansim", "")).startswith("query/"):
-        return given["query"]
-    definition = read(value)
-    return _query(given, "query/2", form.write(definition), definition.title)
+    own = _query(given, "query/2", {})
+    beside = {"period": own["period"]} | ({"title": own["title"]} if given.get("title") else {})
+    return question(given["query"], name=given.get("purpose") or "", beside=beside).document()
 
 
-def _query(given: dict, kind: str, cohort: dict, name: str = "") -> dict:
-    title = given.get("title") or name[:100] or given.get("purpose") or "?"
+def _query(given: dict, kind: str, cohort: dict) -> dict:
+    title = given.get("title") or given.get("purpose") or "?"
     start, end = given.get("period_from"), given.get("period_to")
     return {
         "ansim": kind,

@@ -64,6 +64,10 @@ class RequestForm(Form):
     text = forms.CharField(label=_("What you ask the hospitals"), widget=forms.Textarea(attrs={"rows": 5}))
     query = forms.CharField(
         label=_("Patient group and variables (YAML or JSON)"),
+        help_text=_(
+            "A query, a cohort definition, or the JSON of an OHDSI ATLAS cohort; to the last two, sex and age in bands "
+            "are added as variables."
+        ),
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
     )
     holders = forms.MultipleChoiceField(label=_("Hospitals and public bodies"), widget=forms.CheckboxSelectMultiple)
