@@ -65,7 +65,7 @@ def ledger_page(request: HttpRequest) -> Page:
         [
             Column(_("No."), number=True),
             Column(_("When")),
-            Column(_("What")),
+            Column(_("What"), whole=True),
             Column(_("Of")),
             Column(_("By")),
             Column(_("Details")),

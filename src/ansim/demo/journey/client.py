@@ -9,6 +9,8 @@ import httpx
 
 from ansim.demo.processes import SLOW
 from ansim.errors import N_, Problem
+from ansim.sites.fitness import Unfit
+from ansim.sites.keeper.client import Keeper
 
 SECONDS = 120 * SLOW  # an act answers at once, but the machine may be busy
 
@@ -35,6 +37,20 @@ def patiently(ask: Callable[[], httpx.Response]) -> httpx.Response:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.3)
+
+
+class PatientKeeper(Keeper):
+    """Waits for a key process that was just killed; every verb may be asked twice."""
+
+    def call(self, verb: str, **arguments: Any) -> Any:
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                return super().call(verb, **arguments)
+            except Unfit:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.3)
 
 
 class Person:

@@ -85,6 +85,11 @@ class Column:
     label: Text
     unit: Text = ""
     number: bool = False
+    whole: bool = False  # its texts are not broken over lines
+
+    @property
+    def looks(self) -> str:
+        return " ".join(name for name, on in (("number", self.number), ("whole", self.whole)) if on)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ansim.demo.journey import study
+from ansim.demo.journey.client import PatientKeeper
 from ansim.demo.journey.promises import code_of, until
 from ansim.demo.journey.stages.preparing import PAIRS
 from ansim.demo.journey.stolen_hub import StolenHub
@@ -18,7 +19,6 @@ from ansim.privacy.linkage.score import score
 from ansim.research.cohort import compile as cohorts
 from ansim.research.cohort.query import parse
 from ansim.sites.exchange import signed
-from ansim.sites.keeper.client import Keeper
 
 SAMPLE = 400  # identities of each holder whose traces are looked for
 CRITERIA = {"related": True, "not_identifiable": True, "safety_plan": True}
@@ -79,7 +79,7 @@ def _scored(journey: Journey, key: str, matched: dict, linked: int) -> None:
     hub = StolenHub(journey.nation)
     sent = until(lambda: hub.heard(PAIRS, "link.pairs"), 60, "the pairs on their way")
     hub.unlisten(PAIRS)
-    pairs = signed.loads(Keeper(journey.folder(study.CENTRE)).decrypt(sent[-1]["payload"]))["pairs"]
+    pairs = signed.loads(PatientKeeper(journey.folder(study.CENTRE)).decrypt(sent[-1]["payload"]))["pairs"]
     journey.promise("the pairs were sent once", len(sent) == 1, len(sent))
     groups = _groups(pairs)
     same = len(groups) == matched["pairs"] == linked
@@ -136,7 +136,7 @@ def _people(journey: Journey, holder: str, key: str) -> dict[str, tuple[str, int
     """{serial: (pseudonym, person id)} of those in a holder's extract, made by its own key process (only it can)."""
     with duckdb.connect(str(journey.folder(holder) / "cdm.duckdb"), read_only=True) as con:
         ids = cohorts.cohort(con, parse(study.QUERY))["person_id"].to_pylist()
-    keeper, kept = Keeper(journey.folder(holder)), set(journey.facts["pseudonyms"][holder])
+    keeper, kept = PatientKeeper(journey.folder(holder)), set(journey.facts["pseudonyms"][holder])
     serials, pseudonyms = (keeper.call(verb, project=key, ids=ids) for verb in ("serials", "pseudonyms"))
     rows = zip(serials, pseudonyms, ids, strict=True)
     return {serial: (pseudonym, person) for serial, pseudonym, person in rows if pseudonym in kept}
@@ -153,7 +153,7 @@ def _match_keys(journey: Journey, key: str, holder: str) -> list[dict]:
         for person, *values in rows
         if person in serials
     ]
-    keeper, agency = Keeper(journey.folder(holder)), Keeper(journey.folder(study.KEY_AGENCY))
+    keeper, agency = PatientKeeper(journey.folder(holder)), PatientKeeper(journey.folder(study.KEY_AGENCY))
     elements = agency.call("evaluate", project=key, elements=keeper.call("blind_keys", project=key, rows=named))
     return keeper.call("unblind_keys", project=key, rows=named, evaluated=elements)
 

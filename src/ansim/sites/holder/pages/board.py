@@ -195,7 +195,7 @@ def _members(state: BoardCase, shown: dict) -> list[Section]:
         vote = shown["votes"].get(each["id"])
         word: Any = CHOICES[vote["choice"]] if vote else ""
         name = [each["name"], Tag(_("Chair"), "info")] if each["id"] == state.chair else each["name"]
-        rows.append([name, each["org"], kinds[each["kind"]], conflict, word])
+        rows.append([name, called(each["org"]), kinds[each["kind"]], conflict, word])
     table = Table(
         _("Members of the board"),
         [

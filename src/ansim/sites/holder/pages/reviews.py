@@ -35,6 +35,7 @@ from ansim.sites.wording import (
     called,
     day,
     lines,
+    named,
     tag,
     yes,
 )
@@ -297,6 +298,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
         Section(_("Patient group and variables"), [Text(explain(parse(query), language()))]),
     ]
     if document:
+        linked = document["linkage"]["holders"] if document["linkage"] else []
         told = [
             Fact(_("Lay summary"), document["summary"]),
             Fact(_("Period asked for"), f"{document['not_before']} – {document['not_after']}"),
@@ -305,7 +307,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
             Fact(_("Members"), ", ".join(f"{each['name']} ({each['id']})" for each in document["people"])),
             Fact(_("Most persons"), document["max_persons"] or _("None")),
             Fact(_("Protocol, SHA-256"), Code(document["protocol"]["sha256"], 16)),
-            Fact(_("Linkage"), ", ".join(document["linkage"]["holders"]) if document["linkage"] else _("None")),
+            Fact(_("Linkage"), ", ".join(map(named, linked)) or _("None")),
         ]
         sections.insert(0, Section(_("Application"), [told]))
     return sections

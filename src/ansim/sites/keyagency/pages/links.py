@@ -104,7 +104,7 @@ def _rates(data: dict) -> list[Section]:
             Fact(_("Share of the smaller list"), percent(report["match_rate_permille"] / 1000)),
         ]
         table = Table(
-            gettext("{pair} by kind of key, most specific first").format(pair=f"{one} – {other}"),
+            gettext("{pair} by kind of key, most specific first").format(pair=f"{named(one)} – {named(other)}"),
             [Column(_("Key")), Column(_("Pairs"), number=True), Column(_("Ambiguous, left out"), number=True)],
             [
                 [KEY_KINDS.get(kind, kind), count, report["ambiguous"][kind]]

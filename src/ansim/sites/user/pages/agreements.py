@@ -298,6 +298,12 @@ def _own(request: HttpRequest, person: str) -> str:
     return person
 
 
+def _study(release: dict) -> Any:
+    """What a release belongs to: the title of its agreement."""
+    found = Record.objects.filter(kind="agreement", key=release["manifest"]["agreement"]).first()
+    return phrase(found.data["terms"]["title"]) if found else release["id"]
+
+
 @page("researcher", "legal")
 def releases(request: HttpRequest) -> Page:
     rows = [found.data for found in Record.objects.filter(kind="release").order_by("-updated")]
@@ -319,10 +325,11 @@ def releases(request: HttpRequest) -> Page:
         )
     table = Table(
         _("Results"),
-        [Column(_("Release")), Column(_("Files"), number=True), Column(_("Received"))],
+        [Column(_("Study")), Column(_("Release")), Column(_("Files"), number=True), Column(_("Received"))],
         [
             [
-                Link(each["id"], f"/releases/{each['id']}/"),
+                Link(_study(each), f"/releases/{each['id']}/"),
+                Code(each["id"]),
                 len(each["manifest"]["files"]),
                 datetime.fromisoformat(each["at"]),
             ]
@@ -348,9 +355,14 @@ def release(request: HttpRequest, key: str) -> Page:
         rows,
         note=_("Each file is what the manifest names; it is checked again when you open it."),
     )
+    facts = [
+        Fact(_("Release"), Code(key)),
+        Fact(_("Agreement"), Link(data["manifest"]["agreement"], f"/agreements/{data['manifest']['agreement']}/")),
+        Fact(_("Received"), datetime.fromisoformat(data["at"])),
+    ]
     return Page(
-        key,
-        [Section(_("Files"), [table])],
+        _study(data),
+        [Section("", [facts]), Section(_("Files"), [table])],
         {"release": data},
         trail=[Link(_("Results"), "/releases/")],
         over=_("Released result"),
