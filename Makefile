@@ -7,7 +7,7 @@ APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
 SHARED_OUT := -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 APT_TEST := chromium postgresql openjdk-17-jre-headless
 
-.PHONY: demo demo-reset journey test cover check fix bench soak docs docs-check env system-demo system-test
+.PHONY: demo demo-reset journey test cover check fix bench soak dist docs docs-check env system-demo system-test
 
 demo: env system-demo       ## a small nation on this machine, until Ctrl-C
 	@$(BIN)/ansim demo
@@ -40,6 +40,9 @@ bench: env                  ## how fast: ledger, and each stage of the journey
 
 soak: env system-demo system-test ## the long suites, with a result file in docs/
 	$(BIN)/python tools/soak.py
+
+dist: env                   ## wheel, locks with hashes, bill of materials, sums, signature (ANSIM_RELEASE_KEY)
+	$(BIN)/python tools/dist.py dist
 
 docs: env                   ## the pages that are made from the code
 	$(BIN)/python tools/tables.py

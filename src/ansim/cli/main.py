@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ansim.cli import deid, load, signing
+from ansim.cli import deid, load, release, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.analyse import analyse
 from ansim.cli.catalogue import app as catalogue
@@ -36,6 +36,8 @@ app.command()(profile)
 app.command()(signing.sign)
 app.command()(signing.verify)
 app.command()(link)
+app.command("verify-dist")(release.verify_dist)
+app.command()(release.bundle)
 app.add_typer(signing.keys, name="key")
 app.add_typer(deid.app, name="deid")
 app.add_typer(rules, name="rules")

@@ -1,0 +1,1 @@
+"""Running a site for years: releases and bundles, services, measures, backups, upgrades."""
