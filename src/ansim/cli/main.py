@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ansim.cli import deid, load, release, signing
 from ansim.cli.agreement import agreement
+from ansim.cli.airlock import app as airlock
 from ansim.cli.analyse import analyse
 from ansim.cli.catalogue import app as catalogue
 from ansim.cli.cohort import app as cohort
@@ -42,6 +43,7 @@ app.add_typer(signing.keys, name="key")
 app.add_typer(deid.app, name="deid")
 app.add_typer(rules, name="rules")
 app.add_typer(disclosure, name="disclosure")
+app.add_typer(airlock, name="airlock")
 app.add_typer(agreement, name="agreement")
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(load.app, name="load")

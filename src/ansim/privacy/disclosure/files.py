@@ -15,13 +15,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansim.errors import N_
-from ansim.privacy.disclosure.files_active import check_html, check_pdf, check_png, check_svg
+from ansim.privacy.disclosure.files_active import check_html, check_pdf, check_svg
+from ansim.privacy.disclosure.files_carriers import check_carriers, check_name
 from ansim.privacy.disclosure.files_findings import MOST_FINDINGS, FileFinding
+from ansim.privacy.disclosure.files_packed import check_notebook, check_packed, is_model, model, pickled
+from ansim.privacy.disclosure.files_png import check_png
 from ansim.privacy.disclosure.files_tables import check_table, read_delimited
 from ansim.privacy.disclosure.files_text import check_text
 from ansim.privacy.disclosure.policy import Policy
 
-ALLOWED = ("csv", "tsv", "json", "txt", "md", "png", "svg", "html", "pdf")
+ALLOWED = ("csv", "tsv", "json", "txt", "md", "png", "svg", "html", "pdf", "ipynb")
+SPECIFICATION = "table/1"
 _BINARY = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png"), (b"%PDF-", "pdf"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"),
@@ -42,6 +46,7 @@ class FileReport:
     kind: str
     size: int
     findings: tuple[FileFinding, ...]
+    digest: str = ""  # SHA-256 of the content, where it was read from a disk
 
     @property
     def verdict(self) -> str:
@@ -74,7 +79,10 @@ def sniff(content: bytes) -> str:
 
 def _findings(name: str, kind: str, content: bytes, policy: Policy) -> Iterator[FileFinding]:
     yield from check_text(name)  # an identifier can stand in the name, too
+    yield from check_name(name)
+    found = sniff(content)
     if kind not in ALLOWED:
+        yield from check_packed(found, kind, content)
         yield _refused(
             "file-type",
             N_("Files of type {kind} do not leave."),
@@ -95,8 +103,10 @@ def _findings(name: str, kind: str, content: bytes, policy: Policy) -> Iterator[
             most=policy.max_file_bytes,
         )
         return
-    found = sniff(content)
+    if found == "text" and pickled(content):
+        found = "pickle"
     if found != (kind if kind in _BINARY else "text"):
+        yield from check_packed(found, "", content)
         yield _refused(
             "content-differs",
             N_("The name says {kind}, the content is {found}."),
@@ -124,12 +134,15 @@ def _findings(name: str, kind: str, content: bytes, policy: Policy) -> Iterator[
 
 def _text_findings(kind: str, text: str, policy: Policy) -> Iterator[FileFinding]:
     yield from check_text(text)
+    yield from check_carriers(text)
     if kind == "csv" or kind == "tsv":
         yield from _delimited(text, "," if kind == "csv" else "\t", policy)
     elif kind == "json":
         yield from _json(text, policy)
     elif kind == "svg":
         yield from check_svg(text)
+    elif kind == "ipynb":
+        yield from check_notebook(text)
     else:
         if kind == "html" or re.search(r"<[a-zA-Z!/]", text):
             yield from check_html(text)
@@ -161,6 +174,17 @@ def _json(text: str, policy: Policy) -> Iterator[FileFinding]:
     except (ValueError, RecursionError):
         yield _refused("malformed", N_("This is not JSON that can be read."), N_("Write it with a standard library."))
         return
+    if isinstance(document, dict) and document.get("ansim") == SPECIFICATION:
+        yield FileFinding(
+            "table-specification",
+            "",
+            N_("This is a specification of a table: a machine can check it in a centre only, where the people are."),
+            N_("Submit it there together with its table."),
+            refuses=False,
+        )
+        return
+    if is_model(document):
+        yield model()
     queue: list[tuple[str, Any]] = [("$", document)]
     while queue:
         path, value = queue.pop()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansim.errors import Problem
+from ansim.errors import N_, Problem
 
 MOST_FINDINGS = 200  # of one rule in one file; the rest is counted
 
@@ -32,3 +32,40 @@ class FileFinding:
             "refuses": self.refuses,
             "message": str(self.problem()),
         }
+
+
+def active(what: str) -> FileFinding:
+    return FileFinding(
+        "active-content",
+        what,
+        N_("The file holds something that can act or load ({what})."),
+        N_("Save it as a plain picture or text."),
+        {"what": what},
+    )
+
+
+def hidden(what: str, *, refuses: bool = False) -> FileFinding:
+    return FileFinding(
+        "hidden-text",
+        what,
+        N_("The file holds text that is not seen ({what})."),
+        N_("Save it without metadata and comments, or let a checker read it."),
+        {"what": what},
+        refuses=refuses,
+    )
+
+
+def damaged(kind: str) -> FileFinding:
+    return FileFinding(
+        "damaged", "", N_("The file is not a whole {kind} file."), N_("Write the file again."), {"kind": kind}
+    )
+
+
+def trailing(kind: str, count: int) -> FileFinding:
+    return FileFinding(
+        "trailing-data",
+        kind,
+        N_("{bytes} bytes follow the end of the picture."),
+        N_("Save the picture again."),
+        {"bytes": count},
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from ansim.errors import N_
+from ansim.privacy.disclosure.files_carriers import check_digits, check_header
 from ansim.privacy.disclosure.files_findings import FileFinding
 from ansim.privacy.disclosure.policy import Policy
 
@@ -66,8 +67,10 @@ def check_table(rows: list[list[str]], policy: Policy, where: str = "") -> Itera
         )
         header, body = [f"column {place + 1}" for place in range(len(header))], rows
     columns = [[row[place].strip() if place < len(row) else "" for row in body] for place in range(len(header))]
+    yield from check_header(header, where)
     yield from _rows_of_people(header, columns, where)
     for name, values in zip(header, columns, strict=True):
+        yield from check_digits(name, values, where)
         yield from _counts(name, values, policy, where)
 
 
