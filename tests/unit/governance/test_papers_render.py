@@ -118,6 +118,22 @@ def test_windows_in_words(window, english):
     assert words.window(window)["en"] == english
 
 
+def test_follow_up_in_words():
+    found = {
+        "name": "days", "kind": "follow_up", "event": "death", "concepts": [],
+        "window": {"from_days": 0, "to_days": None},
+        "until": "observation", "at_most": 365, "censor": [{"event": "visit", "concepts": [9201]}],
+    }  # fmt: skip
+    assert words.variable(found, {})["en"] == (
+        "days of follow-up until any death from the day of entry on, or visit [9201], 365 days, the end of observation"
+    )
+    reached = words.variable(found | {"kind": "reached", "until": "cohort"}, {})
+    assert reached["en"].startswith("whether follow-up ended with any death")
+    assert "코호트 기간의 끝" in reached["ko"]
+    days = words.variable(found | {"kind": "days"}, {})
+    assert days["en"] == "days from entry to any death (the first) from the day of entry on"
+
+
 def test_cohort_in_words():
     lines = [line["en"] for line in words.cohort(QUERY, NAMES)]
     assert lines[0] == "A person enters on the first day with condition [Viral sinusitis (40481087)]."

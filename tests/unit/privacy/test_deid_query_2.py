@@ -116,3 +116,38 @@ def test_a_plan_of_a_query_1_is_what_it_was():
     assert "chosen_by" not in plan.compile(world.query(), run.cdm_tables(world.cdm(20)), data_version="1")
     with pytest.raises(Problem):
         plan.scope(query(ansim="query/2") | {"ansim": "query/3"})
+
+
+@pytest.mark.parametrize("kind", ["query/1", "query/2"])
+def test_follow_up_is_the_same_on_the_extract_though_observation_periods_stay(kind, tmp_path):
+    con = cdm()
+    con.execute("UPDATE observation_period SET observation_period_end_date = DATE '2013-01-01' + (person_id * 3)::INT")
+    chronic = {"event": "condition", "concepts": [world.CHRONIC], "window": {"from_days": 1, "to_days": None}}
+    pair = [
+        {"name": f"{name}_{until}", "kind": name, **chronic, "until": until,
+         "censor": [{"event": "measurement", "concepts": [world.TEMPERATURE]}] if until == "cohort" else []}
+        for name in ("follow_up", "reached") for until in ("observation", "cohort")
+    ]  # fmt: skip
+    asked = query() if kind == "query/2" else parse(world.query()).document()
+    asked = parse(asked | {"variables": [*asked["variables"], *pair]}).document()
+    drawn = plan.compile(asked, run.cdm_tables(con), data_version="1")
+    made(con, asked, tmp_path / "out", drawn)
+    out = run.open_extract(tmp_path / "out")
+    assert "observation_period" not in drawn["tables"]
+    assert "measurement" in drawn["tables"]  # it may end the follow-up
+    whole = cohorts.frame(con, parse(asked)).to_pylist()
+    people = [row["person_id"] for row in whole]
+    token = dict(zip(people, keys.pseudonyms(world.SECRET, people), strict=True))
+    kept = {name for (name,) in out.execute("SELECT person_id FROM person").fetchall()}
+    expected = {
+        token[row["person_id"]]: row | {"person_id": token[row["person_id"]]}
+        for row in whole if token[row["person_id"]] in kept
+    }  # fmt: skip
+    entered = out.table("cohort").to_arrow_table()
+    frame = cohorts.frame_of(out, parse(plan.extract_query(asked, drawn)), entered).to_pylist()
+    assert {row["person_id"]: row for row in frame} == expected
+    assert {row["reached_observation"] for row in frame} >= {True, False}
+    bare = cohorts.cohort(con, parse(asked)).drop_columns(["observed_until"])
+    with pytest.raises(Problem) as caught:
+        run.extract(con, asked, drawn, bare, token, dict.fromkeys(people, 1), tmp_path / "other")
+    assert caught.value.code == "no-observation"

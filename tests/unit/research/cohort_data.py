@@ -25,6 +25,7 @@ def columns(event: str) -> list[str]:
 
 PERSON = ["person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth", "birth_datetime"]
 COST = ["cost_event_id", "cost_domain_id", "cost_type_concept_id", "total_paid"]
+PERIOD = ["person_id", "observation_period_start_date", "observation_period_end_date"]
 ANCESTOR = ["ancestor_concept_id", "descendant_concept_id"]
 
 
@@ -60,6 +61,9 @@ def _data(chance: random.Random) -> dict:
         domains = ["Visit", "Drug", "Condition", "Other"]
         choices = [range(1, 40), domains, range(1, 5), numbers]
         tables["cost"] = rows(25, dict(zip(COST, choices, strict=True)))
+    if chance.random() < 0.8:
+        likely = {"person_id": keys["person_id"], PERIOD[1]: [None, *days[:30]], PERIOD[2]: [None, *days[20:]]}
+        tables["observation_period"] = rows(40, likely)
     if chance.random() < 0.5:
         tables["concept_ancestor"] = rows(3, dict.fromkeys(ANCESTOR, range(1, 5)))
     return tables
@@ -96,8 +100,24 @@ def variables(draw: st.DrawFn) -> tuple[q.Variable, ...]:
         kind = draw(st.sampled_from(q.EVENT_KINDS))
         events = draw(st.builds(q.Events, **_events(q.VALUED if kind == "value" else q.EVENTS)))
         pick = draw(st.sampled_from(q.PICKS)) if kind == "value" else None
-        made.append(q.Variable(f"v{index}", kind, events=events, window=draw(_window()), pick=pick))
+        if kind in q.FOLLOWED:
+            made += draw(followed(index, events))
+        else:
+            made.append(q.Variable(f"v{index}", kind, events=events, window=draw(_window()), pick=pick))
     return tuple(made)
+
+
+@st.composite
+def followed(draw: st.DrawFn, index: int, events: q.Events) -> list[q.Variable]:
+    """Time to an event and whether it came, of one follow-up."""
+    parts = {
+        "events": events,
+        "window": q.Window(draw(st.sampled_from([0, 0, 1, 5])), draw(st.sampled_from([None, None, 30]))),
+        "until": draw(st.sampled_from([None, *q.UNTIL])),
+        "at_most": draw(st.sampled_from([None, None, 10])),
+        "censor": tuple(draw(st.lists(st.builds(q.Events, **_events()), max_size=2))),
+    }
+    return [q.Variable(f"v{index}_{kind}", kind, **parts) for kind in q.FOLLOWED]
 
 
 @st.composite
@@ -122,7 +142,7 @@ def queries(draw: st.DrawFn) -> q.Query:
 def load(con: duckdb.DuckDBPyConnection, tables: dict) -> None:
     """Make these tables (and only these) in the connection's fresh schema."""
     con.execute("DROP SCHEMA IF EXISTS made CASCADE; CREATE SCHEMA made; USE made")
-    shapes = {"person": PERSON, "cost": COST, "concept_ancestor": ANCESTOR}
+    shapes = {"person": PERSON, "cost": COST, "concept_ancestor": ANCESTOR, "observation_period": PERIOD}
     shapes |= {place[0]: columns(event) for event, place in PLACES.items()}
     for table, rows in tables.items():
         names = shapes[table]

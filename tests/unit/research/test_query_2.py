@@ -73,7 +73,9 @@ def test_engines_agree_on_cohort_and_frame():
             first = definition_data.START + timedelta(chance.choice([0, 0, 20]))
             period = q.Period(first, first + timedelta(chance.choice([130, 130, 60])))
             drugs = q.Variable("drugs", "count", events=q.Events("drug"), window=q.Window(-30, 30))
-            query = q.Query("물음", "A question", definition, period, (q.Variable("sex", "sex"), drugs))
+            conditions, until = q.Events("condition"), ("observation", "cohort")[seed % 2]
+            pair = [q.Variable(kind, kind, events=conditions, window=q.Window(1), until=until) for kind in q.FOLLOWED]
+            query = q.Query("물음", "A question", definition, period, (q.Variable("sex", "sex"), drugs, *pair))
             assert parse(query.document()) == query
             assert form.body(form.write(definition)) == definition
             expected = reference.cohort(data, query)

@@ -75,8 +75,38 @@ def variable(found: dict, names: Names) -> Text:
         return text(f"{when['ko']} {what['ko']} 여부", f"whether {what['en']} {when['en']}")
     if kind == "count":
         return text(f"{when['ko']} {what['ko']} 횟수", f"number of {what['en']} {when['en']}")
+    if kind == "days":
+        return text(
+            f"진입일부터 {when['ko']} 첫 {what['ko']}까지의 일수",
+            f"days from entry to {what['en']} (the first) {when['en']}",
+        )
+    if kind in ("follow_up", "reached"):
+        return _followed(found, what, when, names)
     pick = PICKS.get(found.get("pick", ""), text(found.get("pick") or "값", found.get("pick") or "value"))
     return text(f"{when['ko']} {what['ko']}의 {pick['ko']}", f"{pick['en']} of {what['en']} {when['en']}")
+
+
+def _followed(found: dict, what: Text, when: Text, names: Names) -> Text:
+    """Time to an event, or whether it came, with all that else ends the follow-up."""
+    ends = [event(each, names) for each in found["censor"]]
+    if found["at_most"] is not None:
+        ends.append(text(f"{found['at_most']}일", f"{found['at_most']} days"))
+    cohort = found["until"] == "cohort"
+    ends.append(
+        text("코호트 기간의 끝", "the end of the time in the cohort")
+        if cohort
+        else text("관찰기간의 끝", "the end of observation")
+    )
+    ko, en = ", ".join(each["ko"] for each in ends), ", ".join(each["en"] for each in ends)
+    if found["kind"] == "follow_up":
+        return text(
+            f"{when['ko']} {what['ko']}까지의 추적 일수 (그 밖의 종료: {ko})",
+            f"days of follow-up until {what['en']} {when['en']}, or {en}",
+        )
+    return text(
+        f"추적이 {when['ko']} {what['ko']}(으)로 끝났는지 여부 (그 밖의 종료: {ko})",
+        f"whether follow-up ended with {what['en']} {when['en']}, and not with {en}",
+    )
 
 
 def event(found: dict, names: Names) -> Text:

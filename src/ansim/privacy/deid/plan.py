@@ -5,7 +5,8 @@ query (only its cohort, its events, its concepts and its period) and from the co
 stands alone, so that the reviewers sign its digest and the run follows nothing else.
 
 Of a query/2 only the events of its variables leave. What its definition chose people by stays here: the extract's
-table `cohort` says who entered when, and the frame is made from that (decision 0040).
+table `cohort` says who entered when, and the frame is made from that (decision 0040). It also says until when people
+were observed, where a variable asks for it: observation periods themselves stay.
 
 plan/1: {"ansim", "query": digest, "data_version", "period": {"from", "to"}, "shift_days", "policy": {"k",
 "max_suppressed_permille", "age_widths": [years, 0 for one class], "age_top"}, "age_bounds": {"min", "max"},
@@ -88,6 +89,7 @@ COHORT = {
     "end_date": {"action": "shift"},
     "age": {"action": "bucket", "top-code": True},
 }
+OBSERVED = {"observed_until": {"action": "shift"}}  # where a variable asks how long people were observed
 VOCABULARY = {
     "concept": ("concept_id", "concept_name", "domain_id", "vocabulary_id", "standard_concept", "concept_code"),
     "concept_ancestor": ("ancestor_concept_id", "descendant_concept_id"),
@@ -120,6 +122,11 @@ def chosen_by(query: Mapping) -> dict[str, list[int]]:
     }
 
 
+def observed(query: Mapping) -> bool:
+    """Whether a variable asks how long people were observed."""
+    return any(variable.get("until") == "observation" for variable in query.get("variables") or ())
+
+
 def scope(query: Mapping) -> dict[str, dict]:
     """The events that leave for a query: {event: {"all": bool, "concepts": [id], "descendants_of": [id]}}.
 
@@ -129,7 +136,8 @@ def scope(query: Mapping) -> dict[str, dict]:
     cohort, parts = query["cohort"], []
     if not wider(query):
         parts += [cohort["entry"], *(cohort.get("require") or ()), *(cohort.get("exclude") or ())]
-    parts += [variable for variable in query.get("variables") or () if variable.get("event")]
+    variables = [variable for variable in query.get("variables") or () if variable.get("event")]
+    parts += [part for variable in variables for part in (variable, *(variable.get("censor") or ()))]
     found: dict[str, dict] = {}
     for part in parts:
         event = part["event"]
@@ -180,7 +188,7 @@ def compile(
         "policy": POLICY | {"age_widths": age_widths(query)} | dict(policy or {}),
         "age_bounds": {"min": bounds.get("min"), "max": bounds.get("max")},
         "tables": {"person": {"event": None, "columns": _actions(tables, "person", PERSON, ("person_id",))}},
-        "derived": {"cohort": {"columns": COHORT}},
+        "derived": {"cohort": {"columns": COHORT | (OBSERVED if observed(query) else {})}},
         **({"chosen_by": chosen_by(query)} if wider(query) else {}),
         "missing": [],
         "special": dict(special or {"blocked": [], "incomplete": []}),
@@ -274,7 +282,7 @@ def extract_query(query: Mapping, plan: Mapping) -> dict:
     """The query as it runs on the extract: its period widened by the date shift on both sides.
 
     The extract holds only events of the true period, but their dates are shifted, so the old borders would cut some
-    off. Everything else of the query is unchanged; a query/2 is then asked of the people in the table `cohort`.
+    off. Everything else of the query is unchanged; it is then asked of the people in the table `cohort`.
     """
     days = dt.timedelta(days=plan["shift_days"])
     first, last = (dt.date.fromisoformat(str(query["period"][name])) for name in ("from", "to"))

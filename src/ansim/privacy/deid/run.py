@@ -55,10 +55,11 @@ def extract(
     """Write the extract of a plan into a new folder and give back its manifest (also there as manifest.json).
 
     cdm: a DuckDB file (opened read-only) or a connection whose current schema is the CDM. cohort_people: one row a
-    person with person_id, start_date, end_date (and age, completed years on start_date, where known), as an Arrow
-    table, a list of tuples, or the name of a table or bracketed query in `cdm`. tokens, shifts: from original ids to
-    tokens of 32 hexadecimal digits and to days, as functions of a list or as mappings. now: needed when the plan has
-    an override of a special category, which must not have expired. codes: the site's own code sets of special
+    person with person_id, start_date, end_date (and age, completed years on start_date, where known; and
+    observed_until, the end of observation, which the plan of a query with follow-up needs), as an Arrow table, a
+    list of tuples, or the name of a table or bracketed query in `cdm`. tokens, shifts: from original ids to tokens
+    of 32 hexadecimal digits and to days, as functions of a list or as mappings. now: needed when the plan has an
+    override of a special category, which must not have expired. codes: the site's own code sets of special
     categories; they are looked for again in the data themselves, whatever the plan found when it was made.
     Raises Problem(s), leaving no file, when the plan is not this query's, a special category is blocked, the policy's
     k cannot be reached, or the gate refuses.
@@ -132,13 +133,15 @@ def _refuse_special(con: duckdb.DuckDBPyConnection, plan: Mapping, codes: Mappin
 def _write(
     con: duckdb.DuckDBPyConnection, plan: Mapping, cohort: Any, tokens: Asked, shifts: Asked, folder: Path
 ) -> dict[str, Any]:
-    _people(con, cohort, tokens, shifts)
+    asked = "observed_until" in plan["derived"]["cohort"]["columns"]
+    _people(con, cohort, tokens, shifts, asked)
     outcome = _to_k(con, plan)
     _scope(con, plan)
+    observed = "(observed_until + shift)::DATE AS observed_until, " if asked else ""
     sources = {
         "person": _person(plan),
         "cohort": "SELECT token AS person_id, (start_date + shift)::DATE AS start_date, "
-        "(end_date + shift)::DATE AS end_date, age::BIGINT AS age FROM _deid_kept",
+        f"(end_date + shift)::DATE AS end_date, {observed}age::BIGINT AS age FROM _deid_kept",
     }
     for table, spec in plan["tables"].items():
         if spec["event"]:
@@ -164,7 +167,7 @@ def _write(
     }
 
 
-def _people(con: duckdb.DuckDBPyConnection, cohort: Any, tokens: Asked, shifts: Asked) -> None:
+def _people(con: duckdb.DuckDBPyConnection, cohort: Any, tokens: Asked, shifts: Asked, observed: bool) -> None:
     """_deid_people: one row a person of the cohort with the dates of the entry, the token, the shift, sex and age."""
     source = cohort
     if not isinstance(cohort, str):
@@ -178,12 +181,17 @@ def _people(con: duckdb.DuckDBPyConnection, cohort: Any, tokens: Asked, shifts: 
     con.execute("CREATE OR REPLACE TEMP TABLE _deid_asked AS SELECT * FROM _deid_answers")
     known = {name for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     age = "min_by(c.age, c.start_date)" if "age" in known else _age(con)
+    if observed and "observed_until" not in known:
+        raise Problem(
+            "no-observation", N_("The cohort does not say until when people were observed."), where="observed_until"
+        )
+    until = "min_by(c.observed_until, c.start_date)" if observed else "NULL"
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE _deid_people AS
         SELECT c.person_id, any_value(token) AS token, any_value(shift) AS shift,
             row_number() OVER (ORDER BY any_value(token)) AS rank,
             min(c.start_date)::DATE AS start_date, min_by(c.end_date, c.start_date)::DATE AS end_date,
-            min(p.gender_concept_id)::BIGINT AS sex, ({age})::BIGINT AS age
+            {until}::DATE AS observed_until, min(p.gender_concept_id)::BIGINT AS sex, ({age})::BIGINT AS age
         FROM {source} c JOIN person p ON p.person_id = c.person_id JOIN _deid_asked a ON a.person_id = c.person_id
         GROUP BY c.person_id"""
     )

@@ -7,6 +7,7 @@ from ansim.errors import N_, Problem
 from ansim.research.analysis import methods
 
 SEX = ["F", "M"]
+FOLLOWED = ("follow_up", "reached")
 
 
 def example(name: str, query: Mapping[str, Any]) -> dict:
@@ -17,16 +18,23 @@ def example(name: str, query: Mapping[str, Any]) -> dict:
     methods.method(name)
     kinds: dict[str, list[str]] = {"number": [], "flag": [], "text": []}
     for variable in query.get("variables", []):
-        kind = {"flag": "flag", "sex": "text", "age_band": "text"}.get(variable["kind"], "number")
+        kind = {"flag": "flag", "reached": "flag", "sex": "text", "age_band": "text"}.get(variable["kind"], "number")
         kinds[kind].append(variable["name"])
     sexes = [each["name"] for each in query.get("variables", []) if each["kind"] == "sex"]
-    spec = _MADE[name](_Variables(kinds["number"], kinds["flag"], kinds["text"], sexes))
+    pair = {each["kind"]: each["name"] for each in query.get("variables", []) if each["kind"] in FOLLOWED}
+    spec = _MADE[name](_Variables(kinds["number"], kinds["flag"], kinds["text"], sexes, pair))
     return spec if "ansim" in spec else {"ansim": "analysis/1", "kind": name, **spec}
 
 
 class _Variables:
-    def __init__(self, numbers: list[str], flags: list[str], texts: list[str], sexes: list[str]):
-        self.numbers, self.flags, self.texts, self.sexes = numbers, flags, texts, sexes
+    def __init__(self, numbers: list[str], flags: list[str], texts: list[str], sexes: list[str], pair: dict[str, str]):
+        self.numbers, self.flags, self.texts, self.sexes, self.pair = numbers, flags, texts, sexes, pair
+
+    def time(self) -> str:
+        return self.pair.get("follow_up") or self.number()
+
+    def event(self) -> str:
+        return self.pair.get("reached") or self.flag()
 
     def number(self, place: int = 0) -> str:
         return self._one(self.numbers, place, N_("number"))
@@ -78,9 +86,9 @@ _MADE = {
     "linear": lambda of: _model("linear", of.number(), of),
     "logistic": lambda of: _model("logistic", of.flag(), of),
     "poisson": lambda of: _model("poisson", of.number(), of),
-    "cox": lambda of: _model("cox", of.flag(), of, time=of.number()),
-    "km": lambda of: {"time": of.number(), "event": of.flag(), "group": of.group(), "grid": 30, "horizon": 360},
-    "incidence": lambda of: {"time": of.number(), "event": of.flag(), "group": of.group(), "per": 1000},
+    "cox": lambda of: _model("cox", of.event(), of, time=of.time()),
+    "km": lambda of: {"time": of.time(), "event": of.event(), "group": of.group(), "grid": 30, "horizon": 360},
+    "incidence": lambda of: {"time": of.time(), "event": of.event(), "group": of.group(), "per": 1000},
     "propensity": lambda of: {"treatment": of.flag(), "outcome": of.flag(1), "terms": of.terms(of.flag(), of.flag(1))},
     "kmeans": lambda of: {"variables": [of.number(), *of.numbers[1:4]], "clusters": 3},
     "pathways": lambda of: {"steps": [{"name": name, "variable": name} for name in [of.number(), *of.numbers[1:4]]]},

@@ -24,11 +24,13 @@ from sqlglot import exp
 from ansim.data.engine import DuckDB
 from ansim.data.engine.protocol import failed
 from ansim.errors import N_, Problem
+from ansim.research.cohort import frame_columns
 from ansim.research.cohort.definition import model as m
 from ansim.research.cohort.definition import run as definitions
 from ansim.research.cohort.definition.compile import Plan
 from ansim.research.cohort.definition.sets import Shared, look_up, share
-from ansim.research.cohort.query import Cohort, Criterion, Events, Query, Variable, Window
+from ansim.research.cohort.pieces import earliest, inside, select_
+from ansim.research.cohort.query import Cohort, Criterion, Events, Query
 from ansim.research.cohort.tables import (
     COST_DOMAINS,
     SOURCES,
@@ -46,6 +48,7 @@ AGE = (
     "EXTRACT(DAY FROM {at}) < EXTRACT(MONTH FROM {birth}) * 100 + EXTRACT(DAY FROM {birth}) THEN 1 ELSE 0 END"
 ).format(at="e.start_date", birth="p.birth")
 KNOWN_AGE = "CASE WHEN d.age >= 0 THEN d.age END"
+OBSERVED = "observed_until"
 ENTERED = "ansim_entered"  # the name of the view that `frame_of` makes for as long as it runs
 LARGEST = "1e300"  # beyond it a number is an error of the source (infinite, not a number)
 
@@ -55,12 +58,16 @@ def cohort_sql(
 ) -> exp.Select:
     """The tree that gives (person_id, start_date, end_date), one row a person, in the order of person_id.
 
+    Where a variable asks how long people were observed also `observed_until`: the end of the observation period that
+    holds the entry, the query's last day at the latest; null without one.
     tables: what the database has; None is the whole CDM 5.4. leave_out: with one parameter, the list of people who
     do not exist for this query. shared: the query's definition with its concept sets looked up.
     """
-    plan = _Plan(query, tables or full(), leave_out, shared)
-    select = _select("person_id AS person_id", "start_date", "end_date").from_("cohort").order_by("person_id")
-    return plan.attach(select)
+    plan = Statement(query, tables or full(), leave_out, shared)
+    select = select_("c.person_id AS person_id", "c.start_date", "c.end_date").from_("cohort AS c")
+    if query.observed:
+        select = frame_columns.observed(plan, select)
+    return plan.attach(select.order_by("c.person_id"))
 
 
 def frame_sql(
@@ -69,27 +76,29 @@ def frame_sql(
     leave_out: bool = False,
     shared: Shared | None = None,
     entered: str = "",
+    known: bool = False,
 ) -> exp.Select:
     """The tree that gives the frame: person_id and one column a variable, one row a person of the cohort.
 
-    entered: a table (person_id, start_date, end_date) that says who is in the cohort, instead of the query.
+    entered: a table (person_id, start_date, end_date) that says who is in the cohort, instead of the query; known:
+    its column observed_until says how long people were observed.
     """
-    plan = _Plan(query, tables or full(), leave_out, shared, entered)
-    select = _select("c.person_id AS person_id").from_("cohort AS c")
+    plan = Statement(query, tables or full(), leave_out, shared, entered, known)
+    select = select_("c.person_id AS person_id").from_("cohort AS c")
     for index, variable in enumerate(query.variables):
-        select = plan.column(select, variable, f"v{index}")
+        select = frame_columns.column(plan, select, variable, f"v{index}")
     return plan.attach(select.order_by("c.person_id"))
 
 
 def cohort(con: duckdb.DuckDBPyConnection, query: Query, leave_out: Sequence | None = None) -> pa.Table:
-    """The cohort in this database: person_id (its own type), start_date, end_date."""
+    """The cohort in this database: person_id (its own type), start_date, end_date, and maybe observed_until."""
     return _run(con, cohort_sql, query, leave_out)
 
 
 def frame(con: duckdb.DuckDBPyConnection, query: Query, leave_out: Sequence | None = None) -> pa.Table:
     """The frame in this database, ordered by person_id. leave_out: people who are treated as if not in the data.
 
-    Columns: sex and age_band text, age and count int64, flag bool, value double.
+    Columns: sex and age_band text; age, count, days and follow_up int64; flag and reached bool; value double.
     """
     return _run(con, frame_sql, query, leave_out)
 
@@ -97,11 +106,15 @@ def frame(con: duckdb.DuckDBPyConnection, query: Query, leave_out: Sequence | No
 def frame_of(con: duckdb.DuckDBPyConnection, query: Query, entered: pa.Table) -> pa.Table:
     """The frame of people whose entry is known already: person_id, start_date, end_date, one row a person.
 
-    As an extract is: it says who entered when, and need not hold what they were chosen by.
+    As an extract is: it says who entered when, and need not hold what they were chosen by. With a column
+    observed_until it need not hold observation periods either.
     """
-    con.register(ENTERED, entered.select(["person_id", "start_date", "end_date"]))
+    names = [name for name in ("person_id", "start_date", "end_date", OBSERVED) if name in entered.column_names]
+    con.register(ENTERED, entered.select(names))
     try:
-        return con.sql(frame_sql(query, available_tables(con), entered=ENTERED).sql("duckdb")).to_arrow_table()
+        return con.sql(
+            frame_sql(query, available_tables(con), entered=ENTERED, known=OBSERVED in names).sql("duckdb")
+        ).to_arrow_table()
     finally:
         con.unregister(ENTERED)
 
@@ -110,6 +123,8 @@ def missing(con: duckdb.DuckDBPyConnection, query: Query) -> list[str]:
     """The kinds of event that the query asks for and this database has no table of, sorted."""
     tables = available_tables(con)
     found = {events.event for events in query.events() if not has(tables, events.event)}
+    if query.observed and not frame_columns.has_periods(tables):
+        found.add("observation_period")
     if isinstance(query.cohort, m.Definition):
         found |= set(definitions.missing(DuckDB(con), [query.cohort]))
     return sorted(found)
@@ -135,15 +150,19 @@ def _run(con: duckdb.DuckDBPyConnection, compiler: Any, query: Query, leave_out:
         raise failed(error) from error
 
 
-def _select(*columns: str) -> exp.Select:
-    return exp.select(*columns, dialect="duckdb")
-
-
-class _Plan:
+class Statement:
     """Collects the named parts (common table expressions) of one statement."""
 
-    def __init__(self, query: Query, tables: Tables, leave_out: bool, shared: Shared | None, entered: str = ""):
-        self.query, self.tables = query, tables
+    def __init__(
+        self,
+        query: Query,
+        tables: Tables,
+        leave_out: bool,
+        shared: Shared | None,
+        entered: str = "",
+        known: bool = False,
+    ):
+        self.query, self.tables, self.known = query, tables, known
         self.parts: dict[str, exp.Query] = {}
         self.sources: dict[tuple, str] = {}
         self.parts["people"] = self._people(leave_out)
@@ -177,7 +196,7 @@ class _Plan:
             birth = f"COALESCE(TRY_CAST(birth_datetime AS DATE), {birth})"
         gender = whole("gender_concept_id")
         sex = f"CASE WHEN {gender} = {FEMALE} THEN 'F' WHEN {gender} = {MALE} THEN 'M' END"
-        select = _select("person_id", f"MIN({sex}) AS sex", f"MIN({birth}) AS birth").from_("person")
+        select = select_("person_id", f"MIN({sex}) AS sex", f"MIN({birth}) AS birth").from_("person")
         select = select.where("NOT person_id IS NULL").group_by("person_id")
         if leave_out:  # one parameter, cast to the column's own type so that 7 and '7' are never taken for different
             kind = columns["person_id"] or "VARCHAR"
@@ -197,7 +216,7 @@ class _Plan:
         first, last = self.query.period.first.isoformat(), self.query.period.last.isoformat()
         rows = self._costs() if events.event == "cost" else self._rows(events.event)
         select = (
-            _select("s.person_id", "s.start_date", "COALESCE(s.end_date, s.start_date) AS end_date")
+            select_("s.person_id", "s.start_date", "COALESCE(s.end_date, s.start_date) AS end_date")
             .select(f"CASE WHEN s.value BETWEEN -{LARGEST} AND {LARGEST} THEN s.value END AS value")
             .from_(rows.subquery("s"))
             .where(f"s.start_date BETWEEN CAST('{first}' AS DATE) AND CAST('{last}' AS DATE)")
@@ -208,7 +227,7 @@ class _Plan:
         listed = exp.column("concept", "s").isin(*events.concepts)
         if not events.descendants or not has_ancestors(self.tables):
             return listed
-        below = _select("a.descendant_concept_id").from_("concept_ancestor AS a")
+        below = select_("a.descendant_concept_id").from_("concept_ancestor AS a")
         below = below.where(exp.column("ancestor_concept_id", "a").isin(*events.concepts))
         return exp.or_(listed, exp.column("concept", "s").isin(query=below))
 
@@ -219,7 +238,7 @@ class _Plan:
         columns = self.tables[source.table]
         end = f"TRY_CAST({source.end} AS DATE)" if source.end in columns else "CAST(NULL AS DATE)"
         value = f"TRY_CAST({source.value} AS DOUBLE)" if source.value in columns else "CAST(NULL AS DOUBLE)"
-        return _select(
+        return select_(
             "person_id",
             f"{source.concept} AS concept",
             f"TRY_CAST({source.start} AS DATE) AS start_date",
@@ -235,7 +254,7 @@ class _Plan:
             event, key = COST_DOMAINS[domain]
             source = SOURCES[event]
             part = (
-                _select("t.person_id", "k.cost_type_concept_id AS concept")
+                select_("t.person_id", "k.cost_type_concept_id AS concept")
                 .select(f"TRY_CAST(t.{source.start} AS DATE) AS start_date", "CAST(NULL AS DATE) AS end_date")
                 .select("TRY_CAST(k.total_paid AS DOUBLE) AS value")
                 .from_("cost AS k")
@@ -248,18 +267,20 @@ class _Plan:
 
     def _nothing(self) -> exp.Select:
         columns = ("NULL AS concept", "CAST(NULL AS DATE) AS start_date", "CAST(NULL AS DATE) AS end_date")
-        none = _select("person_id", *columns, "CAST(NULL AS DOUBLE) AS value")
+        none = select_("person_id", *columns, "CAST(NULL AS DOUBLE) AS value")
         return none.from_("person").where("FALSE")
 
     def _entered(self, table: str) -> exp.Select:
         """The people of a table that says who entered when, with their sex and age then."""
+        more = [OBSERVED] if self.known else []
         rows = (
-            _select("e.person_id", "e.start_date", "e.end_date", "p.sex", f"{AGE} AS age")
+            select_("e.person_id", "e.start_date", "e.end_date", *(f"e.{name}" for name in more), "p.sex")
+            .select(f"{AGE} AS age")
             .from_(f"{table} AS e")
             .join("people AS p", on="p.person_id = e.person_id")
         )
-        columns = _select("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age")
-        return columns.from_(rows.subquery("d"))
+        kept = select_("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age")
+        return kept.select(*(f"d.{name}" for name in more)).from_(rows.subquery("d"))
 
     def _defined(self, shared: Shared) -> exp.Select:
         """Each person's first period of the definition, in which events outside the query's period do not exist."""
@@ -271,13 +292,13 @@ class _Plan:
         self.parts |= plan.parts
         names = ("person_id", "start_date", "end_date", "sex", "age")
         rows = (
-            _select("e.person_id", "e.start_date", "p.sex", f"{AGE} AS age")
+            select_("e.person_id", "e.start_date", "p.sex", f"{AGE} AS age")
             .select(f"LEAST(e.end_date, CAST('{period.last.isoformat()}' AS DATE)) AS end_date")
             .from_(periods.subquery("e"))
             .join("people AS p", on="p.person_id = e.person_id")
         )
-        first = _earliest(rows, names)
-        return _select("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age").from_(
+        first = earliest(rows, names)
+        return select_("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age").from_(
             first.subquery("d")
         )
 
@@ -286,20 +307,20 @@ class _Plan:
         name = self.events(cohort.entry)
         last = self.query.period.last.isoformat()
         days = (
-            _select("e.person_id", "e.start_date", "p.sex", f"{AGE} AS age")
+            select_("e.person_id", "e.start_date", "p.sex", f"{AGE} AS age")
             .select(f"GREATEST(e.start_date, LEAST(MAX(e.end_date), CAST('{last}' AS DATE))) AS end_date")
             .from_(f"{name} AS e")
             .join("people AS p", on="p.person_id = e.person_id")
             .group_by("e.person_id", "e.start_date", "p.sex", "p.birth")
         )
-        columns = _select("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age")
+        columns = select_("d.person_id", "d.start_date", "d.end_date", "d.sex", f"{KNOWN_AGE} AS age")
         if cohort.entry.which == "any":
             return columns.from_(days.subquery("d"))
-        return columns.from_(_earliest(days, ("person_id", "start_date", "end_date", "sex", "age")).subquery("d"))
+        return columns.from_(earliest(days, ("person_id", "start_date", "end_date", "sex", "age")).subquery("d"))
 
     def _cohort(self, cohort: Cohort) -> exp.Select:
         names = ("person_id", "start_date", "end_date", "sex", "age")
-        select = _select(*(f"c.{name}" for name in names)).from_("candidates AS c")
+        select = select_(*(f"c.{name}" for name in names)).from_("candidates AS c")
         if cohort.age.min is not None:
             select = select.where(f"c.age >= {cohort.age.min}")
         if cohort.age.max is not None:
@@ -311,74 +332,16 @@ class _Plan:
                 name = f"{prefix}{index}"
                 self.parts[name] = self._holds(criterion)
                 same = f"{name}.person_id = c.person_id AND {name}.start_date = c.start_date"
-                found = exp.Exists(this=_select("1").from_(name).where(same))
+                found = exp.Exists(this=select_("1").from_(name).where(same))
                 select = select.where(found if prefix == "r" else exp.not_(found))
-        return _earliest(select, names) if cohort.entry.which == "any" else select
+        return earliest(select, names) if cohort.entry.which == "any" else select
 
     def _holds(self, criterion: Criterion) -> exp.Select:
         """The candidates (person_id, start_date) for whom the criterion holds."""
         return (
-            _select("c.person_id", "c.start_date")
+            select_("c.person_id", "c.start_date")
             .from_("candidates AS c")
-            .join(f"{self.events(criterion)} AS e", on=_inside(criterion.window))
+            .join(f"{self.events(criterion)} AS e", on=inside(criterion.window))
             .group_by("c.person_id", "c.start_date")
             .having(f"COUNT(*) >= {criterion.at_least}")
         )
-
-    def column(self, select: exp.Select, variable: Variable, name: str) -> exp.Select:
-        """The select with the variable's column added and, for events, its part joined."""
-        alias = exp.to_identifier(variable.name, quoted=True)
-
-        def add(text: str) -> exp.Select:
-            return select.select(exp.alias_(exp.maybe_parse(text, dialect="duckdb"), alias))
-
-        if variable.kind == "sex":
-            return add("c.sex")
-        if variable.kind == "age":
-            return add("CAST(c.age AS BIGINT)")
-        if variable.kind == "age_band":
-            low = f"CAST(FLOOR(c.age / {variable.width}) AS BIGINT) * {variable.width}"
-            return add(f"CAST({low} AS VARCHAR) || '-' || CAST({low} + {variable.width} - 1 AS VARCHAR)")
-        self.parts[name] = self._measured(variable)
-        forms = {
-            "flag": f"NOT {name}.person_id IS NULL",
-            "count": f"COALESCE({name}.value, CAST(0 AS BIGINT))",
-            "value": f"{name}.value",
-        }
-        return add(forms[variable.kind]).join(name, on=f"{name}.person_id = c.person_id", join_type="left")
-
-    def _measured(self, variable: Variable) -> exp.Select:
-        """person_id and value of the people who have such an event in the window, one row a person."""
-        assert variable.events is not None
-        assert variable.window is not None
-        source = self.events(variable.events)
-        joined = _select("c.person_id").from_("cohort AS c")
-        joined = joined.join(f"{source} AS e", on=_inside(variable.window))
-        if variable.kind != "value":
-            return joined.select("COUNT(*) AS value").group_by("c.person_id")
-        joined = joined.where("NOT e.value IS NULL")
-        if variable.pick in ("first", "last"):
-            order = "start_date, value" if variable.pick == "first" else "start_date DESC, value DESC"
-            return _earliest(joined.select("e.start_date", "e.value"), ("person_id", "value"), order)
-        function = {"min": "MIN", "max": "MAX", "mean": "AVG", "sum": "SUM"}[str(variable.pick)]
-        return joined.select(f"{function}(e.value) AS value").group_by("c.person_id")
-
-
-def _inside(window: Window) -> exp.Condition:
-    """The event `e` is of the person of `c` and inside the window around the entry date."""
-    days = exp.DateDiff(
-        this=exp.column("start_date", "e"), expression=exp.column("start_date", "c"), unit=exp.var("DAY")
-    )
-    inside: exp.Condition = exp.column("person_id", "e").eq(exp.column("person_id", "c"))
-    if window.from_days is not None:
-        inside = exp.and_(inside, days >= window.from_days)
-    if window.to_days is not None:
-        inside = exp.and_(inside, days.copy() <= window.to_days)
-    return inside
-
-
-def _earliest(rows: exp.Select, columns: tuple[str, ...], order: str = "start_date") -> exp.Select:
-    """One row a person: the first in this order."""
-    rank = f"ROW_NUMBER() OVER (PARTITION BY q.person_id ORDER BY {order}) AS place"
-    ranked = _select("q.*", rank).from_(rows.subquery("q"))
-    return _select(*(f"w.{name}" for name in columns)).from_(ranked.subquery("w")).where("w.place = 1")

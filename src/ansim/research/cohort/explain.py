@@ -42,6 +42,13 @@ WORDS = {
         "v_flag": "whether there is {events}, {window}",
         "v_count": "how many times {events}, {window}",
         "v_value": "the {pick} number of {events}, {window}",
+        "v_days": "days from entry to the first of {events}, {window}",
+        "v_follow_up": "days of follow-up, until {events} ({window}){ends}",
+        "v_reached": "whether follow-up ended with {events} ({window}){ends}",
+        "until_observation": ", or the end of observation",
+        "until_cohort": ", or the end of the time in the cohort",
+        "at_most": ", or {n} days",
+        "censor": ", or {events}",
         "nobody": "nothing beyond their number",
         "p_first": "first",
         "p_last": "last",
@@ -93,6 +100,13 @@ WORDS = {
         "v_flag": "{events} 기록 여부 ({window})",
         "v_count": "{events} 기록 횟수 ({window})",
         "v_value": "{events}의 {pick} 값 ({window})",
+        "v_days": "진입일부터 {events} 기록이 {window} 처음 있기까지의 일수",
+        "v_follow_up": "추적 일수: {events} 기록({window}){ends}까지",
+        "v_reached": "추적이 {events} 기록({window})으로 끝났는지 여부 (그 밖의 종료: {ends})",
+        "until_observation": ", 관찰기간의 끝",
+        "until_cohort": ", 코호트 기간의 끝",
+        "at_most": ", {n}일",
+        "censor": ", {events} 기록",
         "nobody": "사람 수 외에는 없음",
         "p_first": "첫",
         "p_last": "마지막",
@@ -164,9 +178,17 @@ class _Teller:
         facts: dict[str, object] = {"width": variable.width}
         if variable.events is not None and variable.window is not None:
             facts |= {"events": self.events(variable.events), "window": self.window(variable.window)}
+        if variable.until is not None:
+            facts["ends"] = self.ends(variable)
         if variable.pick is not None:
             facts["pick"] = self.words[f"p_{variable.pick}"]
         return self.say(f"v_{variable.kind}", **facts)
+
+    def ends(self, variable: Variable) -> str:
+        """What else ends the follow-up."""
+        found = [self.say("censor", events=self.events(events)) for events in variable.censor or ()]
+        found += [self.say("at_most", n=variable.at_most)] if variable.at_most is not None else []
+        return "".join([*found, self.words[f"until_{variable.until}"]])
 
     def ages(self, low: int | None, high: int | None) -> str:
         key = "years" if low is not None and high is not None else "from" if low is not None else "to"

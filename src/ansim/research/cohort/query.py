@@ -25,11 +25,14 @@ VALUED = ("measurement", "observation", "cost")
 SEXES = ("F", "M")
 PICKS = ("first", "last", "min", "max", "mean", "sum")
 WHICH = ("first", "any")
-EVENT_KINDS = ("flag", "count", "value")
+EVENT_KINDS = ("flag", "count", "value", "days", "follow_up", "reached")
+FOLLOWED = ("follow_up", "reached")
+UNTIL = ("observation", "cohort")
 PERSON_KINDS = ("sex", "age", "age_band")
 MAX_DAYS = 73_050  # 200 years: beyond any life, far from the ends of the calendar
 MAX_CONCEPT = 2**53 - 1  # the largest integer that JSON carries exactly (RFC 8785)
 MAX_CONCEPTS, MAX_CRITERIA, MAX_VARIABLES, MAX_AGE, MAX_TITLE = 10_000, 50, 500, 150, 200
+MAX_CENSOR = 10
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 
 
@@ -153,7 +156,14 @@ class Variable:
 
     sex: "F", "M" or null. age: completed years on the entry date. age_band: "20-29" for width 10. flag: whether there
     is such an event in the window. count: how many. value: a number of them, chosen by `pick` (ties of `first` take
-    the smallest, of `last` the largest); null when there is none.
+    the smallest, of `last` the largest); null when there is none. days: days from entry to the first such event in the
+    window (negative: before); null when there is none.
+
+    follow_up, reached: time to an event and whether it came, for survival and rates. Follow-up ends with the earliest
+    of the first such event in the window (not before entry), the first `censor` event from entry on, `at_most` days,
+    the last day of the query's period, and `until`: the end of the observation period that holds the entry, or of the
+    person's time in the cohort. follow_up: days from entry to that end. reached: whether it was the event (also where
+    something else ended it on that day). Both null for people without an observation period around their entry.
     """
 
     name: str
@@ -162,6 +172,9 @@ class Variable:
     events: Events | None = None
     window: Window | None = None
     pick: str | None = None
+    until: str | None = None
+    at_most: int | None = None
+    censor: tuple[Events, ...] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not NAME.match(self.name) or self.name == "person_id":
@@ -178,15 +191,37 @@ class Variable:
             if self.events is None:
                 raise missing("event")
             if self.window is None:
-                object.__setattr__(self, "window", Window())
+                object.__setattr__(self, "window", Window(0) if self.kind in FOLLOWED else Window())
         if self.kind == "value":
             assert self.events is not None
             one_of(self.events.event, "event", VALUED)
             one_of(self.pick, "pick", PICKS)
+        if self.kind in FOLLOWED:
+            self._followed()
         allowed = _allowed(self.kind)
-        for part, key in (("width", "width"), ("events", "event"), ("window", "window"), ("pick", "pick")):
+        for part in ("width", "events", "window", "pick", "until", "at_most", "censor"):
+            key = "event" if part == "events" else part
             if getattr(self, part) is not None and key not in allowed:
                 raise unknown(key, allowed)
+
+    def _followed(self) -> None:
+        assert self.window is not None
+        if self.window.from_days is None or self.window.from_days < 0:
+            raise wrong(
+                "window-before-entry",
+                "window.from_days",
+                N_("Follow-up begins with the entry: its event cannot come before."),
+                N_("Begin the window on day 0 or later."),
+            )
+        object.__setattr__(self, "until", UNTIL[0] if self.until is None else self.until)
+        object.__setattr__(self, "censor", self.censor or ())
+        one_of(self.until, "until", UNTIL)
+        optional_whole(self.at_most, "at_most", 1, MAX_DAYS)
+        count(self.censor, "censor", MAX_CENSOR)
+
+    def selections(self) -> Iterable[Events]:
+        """The selections of events that the variable looks at."""
+        return () if self.events is None else (self.events, *(self.censor or ()))
 
     def document(self) -> dict:
         document: dict[str, Any] = {"name": self.name, "kind": self.kind}
@@ -196,6 +231,9 @@ class Variable:
             document |= self.events.document() | {"window": self.window.document()}
         if self.pick is not None:
             document["pick"] = self.pick
+        if self.kind in FOLLOWED:
+            ends = [events.document() for events in self.censor or ()]
+            document |= {"until": self.until, "at_most": self.at_most, "censor": ends}
         return document
 
 
@@ -267,7 +305,13 @@ class Query:
             yield self.cohort.entry
             yield from self.cohort.require
             yield from self.cohort.exclude
-        yield from (variable.events for variable in self.variables if variable.events is not None)
+        for variable in self.variables:
+            yield from variable.selections()
+
+    @property
+    def observed(self) -> bool:
+        """Whether a variable asks how long people were observed."""
+        return any(variable.until == "observation" for variable in self.variables)
 
 
 def _allowed(kind: str) -> tuple[str, ...]:
@@ -278,6 +322,8 @@ def _allowed(kind: str) -> tuple[str, ...]:
         keys += ("event", "concepts", "descendants", "window")
     if kind == "value":
         keys += ("pick",)
+    if kind in FOLLOWED:
+        keys += ("until", "at_most", "censor")
     return keys
 
 

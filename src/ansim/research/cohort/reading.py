@@ -53,6 +53,10 @@ def _plain_number(value: Any) -> Any:
     return value
 
 
+def _selection(value: Any) -> q.Events:
+    return q.Events(**_events(known(mapping(value), ("event", "concepts", "descendants"))))
+
+
 def _entry(value: Any) -> q.Entry:
     document = known(mapping(value), ("event", "concepts", "descendants", "which"))
     return q.Entry(**_events(document), which=document.get("which", "first"))
@@ -89,6 +93,9 @@ def _variable(value: Any) -> q.Variable:
         kind=document["kind"],
         width=document.get("width"),
         events=q.Events(**_events(document)) if of_events else None,
-        window=part(document, "window", _window, q.Window()) if of_events else None,
+        window=part(document, "window", _window, None) if of_events else None,
         pick=document.get("pick"),
+        until=document.get("until"),
+        at_most=document.get("at_most"),
+        censor=part(document, "censor", lambda value: each(value, _selection), None),
     )

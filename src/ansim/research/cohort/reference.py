@@ -42,7 +42,10 @@ def cohort(data: Data, query: Query, leave_out: tuple = ()) -> list[dict]:
         if person["person_id"] not in leave_out:
             entry = _entry(data, query, person)
             if entry:
-                rows.append({"person_id": person["person_id"], "start_date": entry[0], "end_date": entry[1]})
+                row = {"person_id": person["person_id"], "start_date": entry[0], "end_date": entry[1]}
+                if any(variable.until == "observation" for variable in query.variables):
+                    row["observed_until"] = _observed_until(data, query, person, entry[0])
+                rows.append(row)
     return rows
 
 
@@ -53,6 +56,9 @@ def frame(data: Data, query: Query, leave_out: tuple = ()) -> list[dict]:
     for row in cohort(data, query, leave_out):
         person, entry = people[row["person_id"]], row["start_date"]
         values = {variable.name: _value(data, query, variable, person, entry) for variable in query.variables}
+        for variable in query.variables:
+            if variable.kind in ("follow_up", "reached"):
+                values[variable.name] = _followed(data, query, variable, person, row)
         rows.append({"person_id": row["person_id"]} | values)
     return rows
 
@@ -129,6 +135,8 @@ def _value(data: Data, query: Query, variable: Variable, person: dict, entry: da
         return bool(events)
     if variable.kind == "count":
         return len(events)
+    if variable.kind in ("days", "follow_up", "reached"):
+        return min(((start - entry).days for start, _, _ in events), default=None)
     numbers = sorted((start, value) for start, _, value in events if value is not None)
     values = [value for _, value in numbers]
     if not values:
@@ -141,6 +149,36 @@ def _value(data: Data, query: Query, variable: Variable, person: dict, entry: da
         "mean": fsum(values) / len(values),
         "sum": fsum(values),
     }[str(variable.pick)]
+
+
+def _observed_until(data: Data, query: Query, person: dict, entry: date) -> date | None:
+    names = ("observation_period_start_date", "observation_period_end_date")
+    periods = [
+        (row[names[0]], row[names[1]])
+        for row in data.get("observation_period", [])
+        if row["person_id"] == person["person_id"] and None not in (row[names[0]], row[names[1]])
+    ]
+    ends = [end for start, end in periods if start <= entry <= end]
+    return min(max(ends), query.period.last) if ends else None
+
+
+def _followed(data: Data, query: Query, variable: Variable, person: dict, row: dict) -> Any:
+    """Days to the end of follow-up, or whether the event ended it."""
+    entry = row["start_date"]
+    end = row["end_date"] if variable.until == "cohort" else row["observed_until"]
+    if end is None:
+        return None
+    last = (end - entry).days
+    if variable.at_most is not None:
+        last = min(last, variable.at_most)
+    for events in variable.censor or ():
+        days = [(start - entry).days for start, _, _ in _events(data, query, events, person)]
+        last = min([last, *(day for day in days if day >= 0)])
+    event = _value(data, query, variable, person, entry)
+    reached = event is not None and event <= last
+    if variable.kind == "reached":
+        return reached
+    return event if reached else last
 
 
 def _events(data: Data, query: Query, events: Events, person: dict) -> list[tuple[date, date, float | None]]:

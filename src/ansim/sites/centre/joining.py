@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ansim.privacy.deid.plan import extract_query, wider
+from ansim.privacy.deid.plan import extract_query
 from ansim.privacy.deid.run import open_extract
 from ansim.privacy.deid.sql import quote, text
 from ansim.privacy.linkage.join import linked, linked_ids, risk_after
@@ -47,14 +47,12 @@ def alone(space: Path, holder: str, query: dict) -> dict[str, Any]:
 def own_frame(extract: Path, query: dict) -> pa.Table:
     """The frame of the agreed query in one extract: one row a person of the cohort.
 
-    The extract of a query/2 does not hold what people were chosen by: its own table `cohort` says who entered when.
+    Its own table `cohort` says who entered when: an extract need not hold what people were chosen by.
     """
     manifest = json.loads((extract / "manifest.json").read_text("utf-8"))
     asked = parse(extract_query(query, manifest))
     with open_extract(extract) as con:
-        if wider(query):
-            return compiler.frame_of(con, asked, con.table("cohort").to_arrow_table())
-        return compiler.frame(con, asked)
+        return compiler.frame_of(con, asked, con.table("cohort").to_arrow_table())
 
 
 def done(space: Path) -> bool:
