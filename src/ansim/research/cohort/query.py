@@ -217,7 +217,7 @@ class Variable:
         object.__setattr__(self, "censor", self.censor or ())
         one_of(self.until, "until", UNTIL)
         optional_whole(self.at_most, "at_most", 1, MAX_DAYS)
-        count(self.censor, "censor", MAX_CENSOR)
+        count(self.censor or (), "censor", MAX_CENSOR)
 
     def selections(self) -> Iterable[Events]:
         """The selections of events that the variable looks at."""
