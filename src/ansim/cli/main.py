@@ -20,6 +20,7 @@ from ansim.cli.link import link
 from ansim.cli.profile import profile
 from ansim.cli.quality import quality
 from ansim.cli.rules import rules
+from ansim.cli.systemd import systemd
 from ansim.errors import Problem
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command()(signing.verify)
 app.command()(link)
 app.command("verify-dist")(release.verify_dist)
 app.command()(release.bundle)
+app.command()(systemd)
 app.add_typer(signing.keys, name="key")
 app.add_typer(deid.app, name="deid")
 app.add_typer(rules, name="rules")
@@ -89,6 +91,15 @@ def serve(folder: Annotated[Path, typer.Argument(help="a site's folder")]) -> No
     from ansim.sites.serve import serve as run
 
     run(folder)
+
+
+@app.command()
+def keeper(folder: Annotated[Path, typer.Argument(help="a site's folder")]) -> None:
+    """Run a site's key process as a service of its own user (see `ansim systemd`) until SIGTERM."""
+    from ansim.sites.config import passphrase
+    from ansim.sites.keeper.server import serve as run
+
+    run(folder, passphrase(folder), apart=True)
 
 
 @app.command()

@@ -14,6 +14,11 @@ from typing import Any
 from ansim.errors import N_, Problem
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+TABLES = {  # tables whose keys are all known
+    "keeper": {"socket", "serves"},
+    "tls": {"certificate", "key"},
+    "network": {"ca", "proxy", "behind"},
+}
 KINDS = ("hub", "holder", "centre", "keyagency", "user")
 
 
@@ -41,11 +46,25 @@ class Site:
     database: str = ""
     policy: dict[str, Any] = field(default_factory=dict)
     board: dict[str, Any] = field(default_factory=dict)
+    keeper: dict[str, str] = field(default_factory=dict)
+    tls: dict[str, str] = field(default_factory=dict)
+    network: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def socket(self) -> Path:
+        """Where the key process listens: in the site's folder, or apart (a service of its own with its own user)."""
+        return Path(self.keeper.get("socket") or self.folder / "keeper.sock")
+
+    @property
+    def web_key(self) -> Path:
+        """The secret of sessions and forms: beside the keys, or outside their folder where that one is hidden."""
+        apart = self.path("web.key")
+        return apart if apart.exists() else self.path("keys", "web.key")
 
     def path(self, *parts: str) -> Path:
         return self.folder.joinpath(*parts)
@@ -77,6 +96,13 @@ def read(folder: Path) -> Site:
             raise Problem("missing-setting", N_("The setting {key} is missing."), where=str(file), key=key)
     if not ID.fullmatch(str(data["id"])):
         raise Problem("bad-id", N_("The id is made of a-z, 0-9 and hyphens, at most 60."), where=f"{file}: id")
+    for table, names in TABLES.items():
+        if wrong := sorted(set(data.get(table, {})) - names):
+            raise Problem(
+                "unknown-setting", N_("Unknown setting: {names}."), where=f"{file}: {table}", names=", ".join(wrong)
+            )
+    if data.get("tls") and set(data["tls"]) != TABLES["tls"]:
+        raise Problem("bad-tls", N_("TLS needs a certificate and its key."), where=f"{file}: tls")
     if type(trust.get("threshold", 1)) is not int or trust.get("threshold", 1) < 1:
         raise Problem("bad-threshold", N_("At least one root must sign the directory."), where=f"{file}: threshold")
     return Site(

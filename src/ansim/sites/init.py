@@ -24,6 +24,9 @@ COMMENTS = {
     "witness_seconds": "How often a grown ledger's head is told to the witnesses.",
     "policy": "Disclosure control: see docs/privacy.md.",
     "board": "The review board's members and rules.",
+    "keeper": "The key process as a service of its own: its socket, and the user whose web process it serves.",
+    "tls": "Certificate and key (PEM files) when this site answers HTTPS itself, without a proxy in front.",
+    "network": "Calls to the hub: ca (PEM of a private CA), proxy (URL). behind: addresses of TLS proxies in front.",
     "options": None,
 }
 

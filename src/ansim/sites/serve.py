@@ -37,8 +37,12 @@ def serve(folder: Path) -> None:
     here = read(folder)
     held = fitness.lock(here.folder, "site.lock", seconds=2)  # a second one would take the first one's key process away
     stop = threading.Event()
-    guard = threading.Thread(target=client.guard, args=(here.folder, client.start(here.folder), stop))
-    guard.start()
+    guard = None
+    if here.keeper:
+        client.wait(client.Keeper(here.folder, here.socket), seconds=60)
+    else:
+        guard = threading.Thread(target=client.guard, args=(here.folder, client.start(here.folder), stop))
+        guard.start()
     try:
         prepare(here.folder)
         from ansim.sites import asgi
@@ -54,11 +58,15 @@ def serve(folder: Path) -> None:
             timeout_graceful_shutdown=2,
             access_log=False,
             server_header=False,
+            ssl_certfile=here.tls.get("certificate"),
+            ssl_keyfile=here.tls.get("key"),
+            forwarded_allow_ips=here.network.get("behind", ["127.0.0.1"]),
         )
         stop.set()
         for thread in threads:
             thread.join(0.2)
     finally:
         stop.set()
-        guard.join(8)
+        if guard:
+            guard.join(8)
         held.close()

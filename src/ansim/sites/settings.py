@@ -11,7 +11,7 @@ from ansim.sites.config import site as _site
 _here = _site()
 _sites = Path(__file__).parent
 
-SECRET_KEY = _here.path("keys", "web.key").read_text().strip()
+SECRET_KEY = _here.web_key.read_text().strip()
 DEBUG = False
 ALLOWED_HOSTS = [_here.host, "localhost", "127.0.0.1", *_here.options.get("hosts", [])]
 ROOT_URLCONF = "ansim.sites.urls"
@@ -111,6 +111,7 @@ CONTENT_SECURITY_POLICY = {
 }
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_HSTS_SECONDS = 0 if _here.demo else int(timedelta(days=365).total_seconds())
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
 
 LANGUAGE_CODE = "ko"

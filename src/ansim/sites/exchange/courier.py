@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from ansim.sites.config import read
+from ansim.sites.exchange import outbound
 from ansim.sites.keeper.keystore import sync_folder, write_private
 
 PIECE = 4 * 1024 * 1024
@@ -27,7 +29,7 @@ def carry(folder: Path, hub_url: str, stop=lambda: False, pause: float = 0.1) ->
     """Go back and forth until `stop()`."""
     out, inbox = folder / "out", folder / "in"
     known: dict[str, int] = {}
-    with httpx.Client(base_url=hub_url, timeout=30) as client:
+    with httpx.Client(base_url=hub_url, timeout=30, **outbound.options(read(folder))) as client:
         while not stop():
             try:
                 if (out / "ticket").exists():

@@ -50,7 +50,7 @@ class Message:
 
 @cache
 def keeper() -> Keeper:
-    return Keeper(site().folder)
+    return Keeper(site().folder, site().socket)
 
 
 @cache

@@ -22,7 +22,7 @@ from ansim.documents import canonical
 from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.config import site
-from ansim.sites.exchange import bulk, envelope, post, signed, trust
+from ansim.sites.exchange import bulk, envelope, outbound, post, signed, trust
 from ansim.sites.keeper.keystore import sync_folder, write_private
 from ansim.sites.store import jobs
 from ansim.sites.store.models import Notice
@@ -70,7 +70,8 @@ class Http:
 
     def _client(self) -> httpx.Client:
         if not hasattr(_local, "client"):
-            _local.client = httpx.Client(base_url=site().hub_url, timeout=httpx.Timeout(30, read=WAIT_SECONDS + 15))
+            patience = httpx.Timeout(30, read=WAIT_SECONDS + 15)
+            _local.client = httpx.Client(base_url=site().hub_url, timeout=patience, **outbound.options(site()))
         return _local.client
 
     def _call(self, method: str, path: str, **options) -> httpx.Response:

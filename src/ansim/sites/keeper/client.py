@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,19 @@ def start(folder: Path) -> subprocess.Popen:
             remedy=N_("See its log above."),
         )
     return process
+
+
+def wait(keeper: "Keeper", seconds: float) -> None:
+    """Until a key process of its own answers; raises Unfit if it does not."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            keeper.public()
+            return
+        except Unfit:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def guard(folder: Path, process: subprocess.Popen, stop: threading.Event) -> None:
@@ -67,17 +81,19 @@ def end(process: subprocess.Popen) -> None:
 class Keeper:
     """Calls to one site's key process, one connection a thread."""
 
-    def __init__(self, folder: Path):
-        self._folder = folder
+    def __init__(self, folder: Path, socket_file: Path | None = None):
+        """socket_file: where a key process of its own user listens; else in the folder."""
+        self._folder, self._socket = folder, socket_file
         self._local = threading.local()
 
     def _stream(self):
         if getattr(self._local, "pid", None) != os.getpid() or self._local.stream is None:
-            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(self._socket.parent if self._socket else self._folder, os.O_RDONLY | os.O_DIRECTORY)
             connection = socket.socket(socket.AF_UNIX)
             connection.settimeout(SECONDS)
             try:
-                connection.connect(f"/proc/self/fd/{descriptor}/keeper.sock")  # however long the folder's path is
+                name = self._socket.name if self._socket else "keeper.sock"
+                connection.connect(f"/proc/self/fd/{descriptor}/{name}")  # however long the folder's path is
                 self._local.stream = connection.makefile("rwb")
             finally:
                 os.close(descriptor)

@@ -1,7 +1,7 @@
 """The key process: it alone opens the site's keys, and does a few things with them for the web process.
 
-Requests are one JSON line each over a Unix socket in the site's folder; only processes of the same user (or root) are
-served. Secrets go in, results come out; no verb gives a private key or a project secret back.
+Requests are one JSON line each over a Unix socket; only processes of the same user, root, and (apart) the site's own
+user are served. Secrets go in, results come out; no verb gives a private key or a project secret back.
 """
 
 import base64
@@ -9,7 +9,10 @@ import ctypes
 import json
 import logging
 import os
+import pwd
 import resource
+import signal
+import socket
 import socketserver
 import struct
 import sys
@@ -149,7 +152,7 @@ class _Handler(socketserver.StreamRequestHandler):
     server: "_Server"
 
     def handle(self) -> None:
-        if _peer_uid(self.connection) not in {0, os.getuid()}:
+        if _peer_uid(self.connection) not in self.server.users:
             return
         while (line := self.rfile.readline(MAX_REQUEST)).endswith(b"\n"):
             self.wfile.write(json.dumps(self._answer(line)).encode() + b"\n")
@@ -173,25 +176,60 @@ class _Handler(socketserver.StreamRequestHandler):
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     verbs: Verbs
+    users: set[int]  # who may ask
 
 
-def serve(folder: Path, passphrase: bytes) -> None:
-    """Serve the keys in FOLDER/keys on FOLDER/keeper.sock until standard input closes (its parent is gone)."""
+def serve(folder: Path, passphrase: bytes, *, apart: bool = False) -> None:
+    """Serve the keys in FOLDER/keys on the site's socket.
+
+    As a child of the site: until standard input closes, because its parent is gone. Apart, as a service of its own
+    user: until SIGTERM; then the web process's user (`serves` in site.toml) is served too.
+    """
     _close_to_others()
-    held = fitness.lock(folder, "keeper.lock", seconds=10)  # one that a killed site left behind ends by itself soon
-    store = Keystore(folder / "keys", passphrase)
-    os.chdir(folder)  # a relative path: Unix socket names are limited to 107 bytes
-    Path("keeper.sock").unlink(missing_ok=True)
-    old = os.umask(0o177)
-    server = _Server("keeper.sock", _Handler)
-    os.umask(old)
     here = read(folder)
+    place = here.socket.parent
+    held = fitness.lock(place, "keeper.lock", seconds=10)  # one that a killed site left behind ends by itself soon
+    store = Keystore(folder / "keys", passphrase)
+    os.chdir(place)  # a relative path: Unix socket names are limited to 107 bytes
+    Path(here.socket.name).unlink(missing_ok=True)
+    old = os.umask(0o117 if apart else 0o177)
+    server = _Server(here.socket.name, _Handler)
+    os.umask(old)
+    server.users = {0, os.getuid(), *([_user(here.keeper["serves"])] if apart and "serves" in here.keeper else [])}
     server.verbs = Verbs(store, notices.Trust(here.roots, here.threshold, here.ministry, here.demo))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("ready", flush=True)
-    sys.stdin.buffer.read()
+    if apart:
+        _until_stopped()
+    else:
+        print("ready", flush=True)
+        sys.stdin.buffer.read()
     server.shutdown()
     held.close()
+
+
+def _user(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise Problem(
+            "no-user", N_("There is no user {name} on this machine."), name=name, where="site.toml: keeper.serves"
+        ) from None
+
+
+def _until_stopped() -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    _notify("READY=1")
+    stopped.wait()
+
+
+def _notify(state: str) -> None:
+    """Tell systemd (sd_notify(3)), where it is systemd that started this."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.connect(address.replace("@", "\0", 1) if address.startswith("@") else address)
+            out.send(state.encode())
 
 
 def _close_to_others() -> None:
