@@ -39,6 +39,7 @@ CLAUSES = (
         "tests/unit/governance/test_agreement.py::test_each_field_of_the_terms_is_checked",
     ),
     Clause("areas", "연구 분야", "Areas of research", "grant.area_agreed", GRANT),
+    Clause("investigations", "연구 유형", "Kinds of investigation", "grant.investigation_agreed", GRANT),
     Clause("query", "대상자·변수·기간", "Cohort, variables, data period", "grant.query_agreed", GRANT),
     Clause("modes", "분석 방식", "Mode of analysis", "grant.mode_agreed", GRANT),
     Clause("place", "분석 장소", "Place of analysis", "grant.place_agreed", GRANT),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansim.errors import N_, Problem
-from ansim.governance import areas
+from ansim.governance import areas, uses
 from ansim.governance.agreement import Agreement, unusable
 from ansim.governance.attest import member_key, moment, stale, undesignated
 from ansim.governance.board import APPROVED, CONDITIONS, BoardCase
@@ -162,6 +162,21 @@ def area_agreed(facts: Facts, request: dict, now: datetime) -> Iterator[Problem]
         )
 
 
+def investigation_agreed(facts: Facts, request: dict, now: datetime) -> Iterator[Problem]:
+    """The kind of investigation (DUO) is an agreed one or narrower. Agreements that name none permit every kind."""
+    agreed = terms_of(facts).get("investigations")
+    if agreed is None:
+        return
+    if not uses.covers(agreed, request.get("investigation", "")):
+        yield Problem(
+            "investigation-outside",
+            N_("Investigations of the kind {kind} are not under the agreed ones ({agreed})."),
+            where="investigation",
+            kind=request.get("investigation") or "-",
+            agreed=", ".join(agreed),
+        )
+
+
 def mode_agreed(facts: Facts, request: dict, now: datetime) -> Iterator[Problem]:
     if request["mode"] not in terms_of(facts)["modes"]:
         yield Problem("mode-outside", N_("The mode {mode} is not agreed."), where="mode", mode=request["mode"])
@@ -257,6 +272,7 @@ CHECKS: dict[str, Callable[[Facts, dict, datetime], Iterator[Problem]]] = {
     "member": member_listed,
     "attestation": member_attested,
     "area": area_agreed,
+    "investigation": investigation_agreed,
     "mode": mode_agreed,
     "place": place_agreed,
     "query": query_agreed,

@@ -7,7 +7,7 @@ them than is agreed, and `conflict` is prohibit.
 """
 
 from ansim.documents import digest
-from ansim.governance import areas
+from ansim.governance import areas, uses
 
 # Spelled out instead of linked, so that the document reads the same without a network.
 CONTEXT = {
@@ -81,6 +81,8 @@ def _constraints(terms: dict) -> list[dict]:
         _any("ansim:member", [party(f"{terms['user']['id']}:{member['id']}") for member in terms["members"]]),
         _any("spatial", [party(terms["place"]["centre"])]),
     ]
+    if kinds := terms.get("investigations"):
+        found.append(_any("ansim:investigation", [_investigation(kind) for kind in kinds]))
     if period is not None:
         found.append(_is("ansim:dataFrom", "gteq", period["from"], "xsd:date"))
         found.append(_is("ansim:dataTo", "lteq", period["to"], "xsd:date"))
@@ -96,6 +98,11 @@ def _constraints(terms: dict) -> list[dict]:
 def _area(area: str) -> str:
     areas.lineage(area)  # an area that nobody knows is not exported as if it meant something
     return f"urn:ansim:area:{area}"
+
+
+def _investigation(kind: str) -> str:
+    """DUO's own name of a kind of investigation."""
+    return f"http://purl.obolibrary.org/obo/{uses.investigations()[kind]['duo'].replace(':', '_')}"
 
 
 def _output(terms: dict) -> list[dict]:

@@ -3,13 +3,13 @@
 application/1, the whole as the holders see it (the hub sees `public_part` only):
 {ansim, id, title{ko,en}, applicant{id,name}, purpose, areas[], query{query/1 or /2}, modes[], place{centre,remote},
  linkage|null, max_persons|null, not_before, not_after, holders[ids], people[{id,name,role,key}],
- protocol{name,sha256}, pledges{person id: ISO day}, summary{ko,en}}
+ protocol{name,sha256}, pledges{person id: ISO day}, summary{ko,en}, use{investigation, …} (uses.py; may be absent)}
 """
 
 from datetime import date, datetime
 
 from ansim.errors import N_, Problem
-from ansim.governance import areas, rules
+from ansim.governance import areas, rules, uses
 from ansim.governance.checks import Checks
 from ansim.governance.core import civil_day, is_digest
 from ansim.governance.terms import MODES, QUERIES
@@ -43,9 +43,11 @@ def prescreen(document: dict, now: datetime, signed_by: str | None = None) -> li
     if document.get("ansim") != "application/1":
         see.need(False, "ansim", "wrong-kind", N_("An application/1 is needed."))
         return see.found
+    if document.get("use") is not None:  # what the study does, in DUO's words; hospitals match it with their conditions
+        see.found += uses.check(document["use"])
     for name in FIELDS:
         see.need(name in document, name, "missing", N_("This is missing."))
-    if see.found:
+    if any(name not in document for name in FIELDS):
         return see.found
     what(see, document, now)
     how(see, document)

@@ -64,18 +64,33 @@ class Fit:
 @cache
 def terms() -> dict[str, dict]:
     """Every term by its short name: {duo, ko, en, needs, asks, kind}."""
-    text = resources.files("ansim.governance").joinpath("duo.toml").read_text(encoding="utf-8")
-    data = tomllib.loads(text)
     return {
         name: {**term, "kind": kind}
-        for kind, group in (("permission", data["permissions"]), ("modifier", data["modifiers"]))
+        for kind, group in (("permission", data()["permissions"]), ("modifier", data()["modifiers"]))
         for name, term in group.items()
     }
+
+
+@cache
+def data() -> dict[str, dict]:
+    """duo.toml: permissions, modifiers, investigations."""
+    return tomllib.loads(resources.files("ansim.governance").joinpath("duo.toml").read_text(encoding="utf-8"))
+
+
+def codes(conditions: dict) -> list[str]:
+    """The DUO terms of conditions, the permission first, as catalogues list them."""
+    known = terms()
+    names = [str(conditions.get("permission")), *(str(each.get("term")) for each in conditions.get("modifiers") or [])]
+    return [known[name]["duo"] for name in names if name in known]
 
 
 def check(conditions: dict, where: str = "conditions") -> list[Problem]:
     """What is wrong with conditions before anybody publishes them; empty if nothing."""
     see = Checks()
+    modifiers = conditions.get("modifiers") or [] if isinstance(conditions, dict) else None
+    if not isinstance(modifiers, list) or not all(isinstance(each, dict) for each in modifiers):
+        see.need(False, where, "missing", N_("Conditions are one permission and a list of modifiers."))
+        return see.found
     permission = terms().get(str(conditions.get("permission")), {})
     if see.need(
         permission.get("kind") == "permission",
@@ -85,7 +100,7 @@ def check(conditions: dict, where: str = "conditions") -> list[Problem]:
         known=", ".join(name for name, term in terms().items() if term["kind"] == "permission"),
     ):
         _carries(see, permission, conditions, where)
-    for number, modifier in enumerate(conditions.get("modifiers") or []):
+    for number, modifier in enumerate(modifiers):
         place = f"{where}.modifiers.{number}"
         term = terms().get(str(modifier.get("term")), {})
         if see.need(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ansim.documents import kind
 from ansim.errors import N_
-from ansim.governance import areas, rules
+from ansim.governance import areas, rules, uses
 from ansim.governance.checks import Checks, is_public_key
 from ansim.governance.core import is_digest
 
@@ -35,6 +35,7 @@ FIELDS = (
     "fees",
 )
 QUERIES = ("query/1", "query/2")  # both stay executable: agreements name the one that they were signed with
+OPTIONAL = ("investigations",)  # without it, older agreements permit every kind within their areas
 MODES = ("federated", "centre", "extract")
 
 
@@ -50,7 +51,7 @@ def parse_terms(document: Any, check_query: Callable[[dict], object] | None = No
     """
     terms = kind(document, "agreement/1")
     see = Checks()
-    if see.fields(terms, FIELDS):
+    if see.fields({name: terms[name] for name in terms if name not in OPTIONAL}, FIELDS):
         check_parties(see, terms)
         check_scope(see, terms)
         check_period(see, terms)
@@ -98,6 +99,9 @@ def check_scope(see: Checks, terms: dict) -> None:
     if see.listed(terms["areas"], "areas"):
         for number, area in enumerate(terms["areas"]):
             see.one_of(area, f"areas.{number}", list(areas.tree()))
+    if "investigations" in terms and see.listed(terms["investigations"], "investigations"):
+        for number, kind_of in enumerate(terms["investigations"]):
+            see.one_of(kind_of, f"investigations.{number}", list(uses.investigations()))
     query = terms["query"]
     see.need(
         isinstance(query, dict) and query.get("ansim") in QUERIES,

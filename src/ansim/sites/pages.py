@@ -36,6 +36,7 @@ class FormPart:
     values: Mapping[str, str] = field(default_factory=dict)
     danger: bool = False
     text: Any = ""
+    method: str = "post"  # get: a question that changes nothing, with its answers in the address
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,14 @@ Every site renders the same terms to the same bytes, so nobody signs pages that 
 """
 
 import base64
+import json
 from datetime import datetime
+
+from django.http import HttpResponse
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem
+from ansim.governance.odrl import policy
 from ansim.governance.papers.agreement import agreement as render
 from ansim.governance.papers.check import verify_pdf
 from ansim.governance.papers.sign import Party, sign_pdf
@@ -62,3 +66,10 @@ def require_all(terms: dict, signed: list[str]) -> None:
         raise Problem(
             "unsigned", N_("These parties have not signed: {names}."), names=", ".join(missing), digest=digest(terms)
         )
+
+
+def odrl(terms: dict) -> HttpResponse:
+    """The terms as an ODRL 2.2 policy, to be kept as a file."""
+    body = json.dumps(policy(terms), ensure_ascii=False, indent=2)
+    name = f"attachment; filename={terms['id']}-v{terms['version']}.odrl.jsonld"
+    return HttpResponse(body, content_type="application/ld+json", headers={"Content-Disposition": name})

@@ -112,6 +112,23 @@ def other_query(facts, request, now, world):
     return facts, {**request, "query": query}, now
 
 
+def permits(*kinds, asked=None):
+    """The agreement names kinds of investigation; the job names one or none."""
+
+    def change(facts, request, now, world):
+        terms = {**facts.agreement.current["terms"], "investigations": list(kinds)}
+        facts = replace(facts, agreement=world.signed(terms))
+        named = {"investigation": asked} if asked else {}
+        return facts, {**request, "terms": facts.agreement.current["digest"], **named}, now
+
+    return change
+
+
+def test_a_narrower_kind_of_investigation_is_covered(scene, world):
+    facts, request, now = permits("BR", asked="DCR")(*scene, world)
+    assert decide_grant(facts, request, now).allowed
+
+
 NEW_KEY = [{"id": "ann", "key": {"kty": "OKP", "crv": "Ed25519", "x": "Z" * 43}}]
 BROKEN = {
     "kind": (job(ansim="job/2"), {"wrong-kind"}),
@@ -138,6 +155,8 @@ BROKEN = {
     "area": (job(area="oncology"), {"area-outside"}),
     "wider area": (job(area="respiratory"), {"area-outside"}),
     "unknown area": (job(area="magic"), {"area-outside"}),
+    "kind of investigation": (permits("DCR"), {"investigation-outside"}),
+    "wider kind of investigation": (permits("DCR", asked="BR"), {"investigation-outside"}),
     "mode": (job(mode="centre"), {"mode-outside"}),
     "place": (job(centre="elsewhere"), {"place-outside"}),
     "variable": (other_query, {"variable-outside"}),

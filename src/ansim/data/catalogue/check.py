@@ -161,11 +161,29 @@ both = fields(ko=text, en=text)
 name = matching(r"[a-z0-9][a-z0-9._-]{0,63}")
 address = matching(r"https?://[^\s<>\"{}|\\^`]{1,300}")
 number = matching(r"-?[0-9]{1,12}([.][0-9]{1,12})?")
+isoday = matching(r"\d{4}-\d\d-\d\d")
+# Conditions of use with what each carries (governance.purpose reads them); "until" is a rule's day, nobody's.
+MODIFIER = fields(
+    {
+        "text": text,
+        "until": isoday,
+        "countries": each(matching("[A-Z]{2}")),
+        "users": each(text),
+        "projects": each(text),
+        "organisations": each(text),
+    },
+    term=matching("[A-Z]{2,6}"),
+)
+CONDITIONS = fields({"areas": each(name), "modifiers": each(MODIFIER)}, permission=matching("[A-Z]{2,6}"))
 VERDICTS = fields(**{"pass": rules_count, "fail": rules_count, "not_applicable": rules_count})
 DESCRIPTION = fields(
     {
-        # Terms of GA4GH's Data Use Ontology, areas of research and a page where one may ask: how data may be had.
-        "access": fields({"contact": address, "note": both}, duo=each(matching(r"DUO:\d{7}")), areas=each(name)),
+        # How data may be had: terms of GA4GH's Data Use Ontology, areas of research, a page where one may ask.
+        "access": fields(
+            {"contact": address, "note": both, "conditions": CONDITIONS},
+            duo=each(matching(r"DUO:\d{7}")),
+            areas=each(name),
+        ),
         "variables_left_out": rules_count,
         "categories": each(one_of("EHRS", "HRAD", "MRMR", "RQSH")),  # of `dcat.CATEGORIES`
     },

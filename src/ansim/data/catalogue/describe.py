@@ -38,7 +38,8 @@ def describe(
 
     profile: of `ansim.data.profile`. quality: of `ansim.data.quality.assess`. holder: {"id", "name": {ko, en}}.
     title, description: {ko, en}. keywords: {ko: [...], en: [...]}. version: SHA-256 of the CDM file. issued: aware.
-    access: {"duo": [...], "areas": [...], "contact", "note"}, how the data may be had; without it `ACCESS`.
+    access: {"duo": [...], "areas": [...], "contact", "note", "conditions"}, how the data may be had; without it
+    `ACCESS`. conditions: the same terms with what they carry, for programs that match purposes.
     categories: of Article 51 of the EHDS regulation (`dcat.CATEGORIES`): EHRS for care records, HRAD for claims.
     Raises Problems when the document would tell of fewer people than the profile's threshold.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansim.documents import canonical
-from ansim.governance import areas
+from ansim.governance import areas, uses
 from ansim.governance.papers import words
 from ansim.governance.papers.certificate import grouped
 from ansim.governance.papers.paper import Text, clauses, code, facts, note, render, signatures, table, text
@@ -85,10 +85,15 @@ def _purpose(terms: dict) -> list[tuple[Text, Any]]:
     known = areas.tree()
     named = [text(known[area]["ko"], known[area]["en"]) if area in known else area for area in terms["areas"]]
     purpose = terms["purpose"]
-    return [
+    rows = [
         (text("이용 목적", "Purpose"), PURPOSES.get(purpose, purpose) if isinstance(purpose, str) else purpose),
         (text("연구 분야", "Areas of research"), named),
     ]
+    if kinds := terms.get("investigations"):
+        every = uses.investigations()
+        said = [text(every[kind]["ko"], f"{every[kind]['en']} ({every[kind]['duo']})") for kind in kinds]
+        rows.append((text("연구 유형 (DUO)", "Kinds of investigation (DUO)"), said))
+    return rows
 
 
 def _variables(query: dict, names: words.Names) -> dict:

@@ -27,7 +27,10 @@ from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Event, Record
 
 KIND, SECRET = "federated", "federated-sums"
-OURS = ("form", "agreement", "member", "attestation", "area", "mode", "place", "query", "designation", "clock", "nonce")
+OURS = (
+    "form", "agreement", "member", "attestation", "area", "investigation", "mode", "place", "query", "designation",
+    "clock", "nonce",
+)  # fmt: skip
 NOT_RUN = N_("This centre does not run this request under the agreement.")
 NOT_ALL = N_("Not every holder ran this analysis.")
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem, Problems
-from ansim.governance import areas
+from ansim.governance import areas, uses
 from ansim.governance import review as review_core
 from ansim.governance.agreement import Agreement, Draft, Sign, agreement
 from ansim.governance.attest import member_key
@@ -162,6 +162,14 @@ def _differences(data: dict) -> list[Finding]:
     for area in terms["areas"]:
         if not areas.covers(applied["areas"], area):
             found.append(Problem("area-outside", N_("The area {area} was not applied for."), area=area))
+    said = applied.get("use")
+    for kind in terms.get("investigations", []) if said else []:
+        if not uses.covers([said["investigation"]], kind):
+            found.append(
+                Problem(
+                    "investigation-beyond", N_("Investigations of the kind {kind} were not applied for."), kind=kind
+                )
+            )
     for mode in sorted(set(terms["modes"]) - set(applied["modes"])):
         found.append(Problem("mode-outside", N_("The mode {mode} was not applied for."), mode=mode))
     known = {each["id"] for each in applied["people"]}

@@ -32,6 +32,17 @@ def published() -> dict | None:
     return found.data if found else None
 
 
+def conditions() -> dict | None:
+    """The conditions of use that the steward set; None before. (Shapes: governance.purpose.)"""
+    found = Record.objects.filter(kind="conditions", key=dataset_id()).first()
+    return found.data if found else None
+
+
+def announce(description: dict) -> None:
+    """Send the signed description to the portal."""
+    post.send("dataset.publish", {"description": description}, to=site().hub)
+
+
 def under_way() -> bool:
     return Job.objects.filter(kind="publish", state__in=["queued", "leased"]).exists()
 
@@ -76,10 +87,16 @@ def _make(payload: dict) -> dict:
         holder={"id": site().id, "name": site().name},
         version=version,
         issued=now,
-        **payload["words"],
+        **{"access": _access(), **payload["words"]},
     )
     check_description(description, policy.threshold)
     return {"description": description, "report": report}
+
+
+def _access() -> dict:
+    from ansim.sites.holder import conditions as of_use  # which needs `published` from here
+
+    return of_use.access(of_use.current())
 
 
 def _publish(payload: dict, made: dict) -> None:
@@ -97,7 +114,7 @@ def _publish(payload: dict, made: dict) -> None:
         description=name,
         failed=len(made["description"]["quality"]["failed"]),
     )
-    post.send("dataset.publish", {"description": description}, to=site().hub)
+    announce(description)
 
 
 jobs.job("publish", finish=_publish)(_make)

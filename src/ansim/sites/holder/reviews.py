@@ -13,6 +13,7 @@ from django.db import transaction
 from ansim.documents import digest
 from ansim.errors import N_, Problem, Problems
 from ansim.governance import review as core
+from ansim.governance import uses
 from ansim.governance.attest import member_key, stale
 from ansim.governance.core import Command, civil_day
 from ansim.governance.grant import same_key
@@ -38,7 +39,7 @@ def get(key: str) -> HolderReview:
 
 
 def case(key: str) -> dict:
-    """What was asked and applied for: {id, org, person, title, areas, purpose, text, query, opened, application}.
+    """What was asked and applied for: {id, org, person, title, areas, purpose, text, query, use, opened, application}.
 
     application: name of the kept signed application, "" before it came."""
     found = Record.objects.filter(kind="case", key=key).first()
@@ -83,6 +84,9 @@ def _on_ask(message: post.Message) -> None:
         raise Problem("bad-request", N_("The request does not come from its own applicant."))
     facts: dict[str, Any] = {name: given[name] for name in ("title", "areas", "purpose", "text")}
     facts |= {"id": key, "org": org, "person": given["applicant"]["person"], "query": parse(given["query"]).document()}
+    facts["use"] = given.get("use")
+    if facts["use"] is not None and (problems := uses.check(facts["use"])):
+        raise Problems(problems)
     moved(key, core.Ask(by=org, request=key, applicant=org, title=given["title"]), org)
     ledger.record("case", key, {**facts, "opened": clock.iso(clock.now()), "application": ""})
 

@@ -77,6 +77,7 @@ def draft(
         ],
         "purpose": application["purpose"],
         "areas": areas,
+        **({"investigations": [application["use"]["investigation"]]} if application.get("use") else {}),
         "query": parse_query(query or application["query"]).document(),
         "modes": modes,
         "place": place,

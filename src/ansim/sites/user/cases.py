@@ -8,6 +8,7 @@ from django.db import transaction
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem, Problems
+from ansim.governance import uses
 from ansim.governance.prescreen import prescreen, public_part
 from ansim.research.cohort.query import parse
 from ansim.research.cohort.written import question
@@ -43,9 +44,21 @@ def _change(message: post.Message, **facts: Any) -> dict:
 
 
 def open_request(
-    *, title: dict, areas: list[str], purpose: str, text: str, query: Any, holders: list[str], person: str
+    *,
+    title: dict,
+    areas: list[str],
+    purpose: str,
+    text: str,
+    query: Any,
+    holders: list[str],
+    person: str,
+    use: dict | None = None,
 ) -> str:
-    """One request to several holders, each with its own state, thread and clock; gives the case's id."""
+    """One request to several holders, each with its own state, thread and clock; gives the case's id.
+
+    use: what the study does (governance.uses), matched by each hospital with its conditions; None: not said."""
+    if use is not None and (problems := uses.check(use)):
+        raise Problems(problems)
     document = question(query, name=title.get("en", "")).document()
     known = {holder["id"] for holder in trust.directory().of_kind("holder")}
     wrong = sorted(set(holders) - known)
@@ -67,6 +80,7 @@ def open_request(
                 "purpose": purpose,
                 "text": text,
                 "query": document,
+                "use": use,
                 "person": member,
                 "opened": clock.iso(clock.now()),
                 "status": "open",
@@ -96,6 +110,7 @@ def open_request(
             "purpose": purpose,
             "text": text,
             "query": document,
+            "use": use,
         }
         for holder in holders:
             post.send("request.ask", whole, to=holder, sealed=True)

@@ -31,6 +31,8 @@ def sign(document: dict, member: str) -> dict:
 def job(*, agreement: dict, member: str, area: str, mode: str, **facts: Any) -> dict:
     """A signed job/1 under an agreement (its terms and their digest as the desk holds them)."""
     terms = agreement["terms"]
+    if terms.get("investigations"):  # the job names its kind; the broadest that is agreed unless it says another
+        facts = {"investigation": terms["investigations"][0], **facts}
     document = {
         "ansim": "job/1",
         "agreement": terms["id"],

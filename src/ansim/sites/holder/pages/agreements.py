@@ -9,19 +9,20 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.documents import canonical
+from ansim.governance import uses
 from ansim.governance.agreement import agreement, unusable
 from ansim.governance.clauses import CLAUSES
 from ansim.governance.core import civil_day
-from ansim.governance.terms import parties
+from ansim.governance.terms import OPTIONAL, parties
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
-from ansim.sites import clock, people
+from ansim.sites import clock, papers, people
 from ansim.sites.config import site
 from ansim.sites.holder import agreements, board
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
-from ansim.sites.web.formats import language
+from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
 from ansim.sites.wording import MODES, PURPOSES, area_names, called, day, named, yes
@@ -162,6 +163,8 @@ def _clauses(terms: dict) -> Section:
     """Each clause, what it says here, and what holds people to it."""
     rows = []
     for clause in CLAUSES:
+        if clause.field in OPTIONAL and clause.field not in terms:
+            continue
         control: Any = Code(clause.control) if clause.enforced else Tag(_("People only"), "warning")
         rows.append([{"ko": clause.ko, "en": clause.en}, _value(clause.field, terms), control])
     columns = [Column(_("Clause")), Column(_("What is agreed")), Column(_("What enforces it"))]
@@ -170,7 +173,7 @@ def _clauses(terms: dict) -> Section:
 
 
 def _value(field: str, terms: dict) -> Any:
-    value = terms[field]
+    value = terms.get(field)
     if value in (None, [], {}):
         return _("None")
     match field:
@@ -182,6 +185,8 @@ def _value(field: str, terms: dict) -> Any:
             return ", ".join(f"{each['name']} ({each['id']})" for each in value)
         case "areas":
             return area_names(value)
+        case "investigations":
+            return [phrase(uses.investigations()[kind]) for kind in value]
         case "query":
             return value["title"]
         case "supersedes":
@@ -219,6 +224,7 @@ def _value(field: str, terms: dict) -> Any:
 def _paper(data: dict) -> Section:
     facts = [
         Fact(_("Paper"), Link(_("Open the agreement (PDF)"), f"/agreements/{data['id']}/paper/")),
+        Fact(_("As a machine policy"), Link(_("ODRL 2.2 (JSON-LD)"), f"/agreements/{data['id']}/odrl.jsonld")),
         Fact(_("Paper, SHA-256"), Code(data["pdf"], 16)),
         Fact(_("Terms, SHA-256"), Code(data["digest"], 16)),
         Fact(_("Request"), Link(data["request"], f"/reviews/{data['request']}/")),
@@ -235,6 +241,11 @@ def pdf(request: HttpRequest, key: str) -> HttpResponse:
     return HttpResponse(body, content_type="application/pdf", headers={"Content-Disposition": name})
 
 
+@page(*READERS)
+def odrl(request: HttpRequest, key: str) -> HttpResponse:
+    return papers.odrl(agreements.paper(key)["terms"])
+
+
 @act("signatory", step_up=True)
 def sign(request: HttpRequest, key: str) -> Done:
     """{differences: "accepted"} where the terms differ from the application."""
@@ -247,5 +258,6 @@ urlpatterns = [
     path("agreements/", listing),
     path("agreements/<str:key>/", detail),
     path("agreements/<str:key>/paper/", pdf),
+    path("agreements/<str:key>/odrl.jsonld", odrl),
     path("agreements/<str:key>/sign/", sign),
 ]

@@ -15,7 +15,7 @@ from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act,
 from ansim.sites.web import charts
 from ansim.sites.web.figures import figure
 from ansim.sites.web.forms import Form
-from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Suppressed, Table, Tag
+from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Suppressed, Table, Tag
 from ansim.sites.wording import lines
 
 READERS = ("steward", "operator", "officer", "auditor", "reviewer")
@@ -57,7 +57,7 @@ def overview(request: HttpRequest) -> Page:
             "published": {name: held[name] for name in ("description", "by", "at", "signed")} if held else None,
             "broken": [one.id for one in quality.failed(quality.results(quality.newest()))],
         },
-        answer=Answer(state, text=text),
+        answer=Answer(state, text=text, actions=[Action(_("Conditions of use"), "/datasets/conditions/", "secondary")]),
         lead=_("What we have, how good it is, and what the public catalogue says of it."),
     )
 

@@ -15,15 +15,16 @@ from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
 from ansim.sites import clock, people
 from ansim.sites.config import site
-from ansim.sites.holder import reviews, screening
+from ansim.sites.holder import conditions, reviews, screening
 from ansim.sites.holder.pages.board import READERS as BOARD_READERS
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, given, needed, page
+from ansim.sites.routes import ASKED, route_table, rule_cells
 from ansim.sites.store.models import Record
+from ansim.sites.uses import use_facts, verdict_table
 from ansim.sites.web.formats import language
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Moment, Table, Tag
 from ansim.sites.wording import (
-    CERTAINTY,
     MODES,
     OFFICES,
     PURPOSES,
@@ -47,29 +48,6 @@ MINE = {
     "secretary": {"board secretary"},
     "signatory": {"legal", "parties"},
     "operator": {"data team"},
-}
-REVIEWS = {
-    "consent": _("Consent of each person"),
-    "drb": _("Data review board"),
-    "shared-drb": _("Shared data review board"),
-    "special-override": _("Decision on special categories"),
-    "irb": _("Institutional review board (IRB)"),
-    "irb-exemption": _("Exemption by the institutional review board (IRB)"),
-    "linkage": _("Linkage by a designated body"),
-    "export-review": _("Export review of linked data"),
-}
-ASKED = {"override": _("Whether an override of the special categories stands")}
-BLOCKS = {
-    "purpose": _("Blocked: this purpose needs consent"),
-    "linker": _("Blocked: linkage only by a designated body"),
-    "special": _("Blocked: special categories without an override"),
-    "genome": _("Blocked: genome files are not allowed here"),
-}
-CONDITIONS = {
-    "closed-environment": _("Condition: a closed environment"),
-    "structure-text": _("Condition: free text is structured, then removed"),
-    "judge-images": _("Condition: images are judged for identifiability"),
-    "replace-numbers": _("Condition: patient and insurance numbers are deleted or replaced"),
 }
 JUDGED = {
     "sensitive": _("Sensitive information, such as health"),
@@ -192,9 +170,11 @@ def detail(request: HttpRequest, key: str) -> Page:
     state, case = reviews.get(key), reviews.case(key)
     found, document = screening.of(key), reviews.application(key) if case["application"] else None
     wait = waiting(state, civil_day(clock.now()), site().board.get("holidays", []))
+    fit = conditions.verdict(case, document)
     sections = [*_next(request, state, document), *_thread(request, key, state), *_asked(case, document)]
+    sections.insert(1, Section(_("Purpose and conditions of use"), [verdict_table(fit)]))
     if found:
-        sections[1:1] = [_assessed(found)]
+        sections.insert(1, _assessed(found))
     return Page(
         state.title,
         sections,
@@ -204,6 +184,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             "case": case,
             "application": document,
             "screening": found,
+            "fit": fit.as_data(),
         },
         answer=Answer(
             tag(STATUS, state.status),
@@ -241,10 +222,7 @@ def _next(request: HttpRequest, state: HolderReview, document: dict | None) -> l
 def _assessed(found: dict) -> Section:
     """Route and tier, with the rule behind each step."""
     tier, route = found["tier"], found["route"]
-    rows = [[REVIEWS.get(each["review"], each["review"]), *_rule(each["rule"])] for each in route["reviews"]]
-    rows = [[BLOCKS[each["block"]], *_rule(each["rule"])] for each in route.get("blocks", [])] + rows
-    rows += [[CONDITIONS[each["condition"]], *_rule(each["rule"])] for each in route.get("conditions", [])]
-    rows += [[TIER_REASONS.get(each["fact"], each["fact"]), *_rule(each["rule"])] for each in tier["reasons"]]
+    reasons = [[TIER_REASONS.get(each["fact"], each["fact"]), *rule_cells(each["rule"])] for each in tier["reasons"]]
     facts = [
         Fact(_("Risk tier"), tag(TIERS, tier["level"])),
         Fact(_("Adequacy reviewers"), tier["reviewers"]),
@@ -257,19 +235,8 @@ def _assessed(found: dict) -> Section:
     if route["ask"]:
         open_facts = [str(JUDGED.get(fact) or ASKED.get(fact) or fact) for fact in route["ask"]]
         facts.append(Fact(_("Still to find out"), ", ".join(open_facts)))
-    table = Table(
-        _("Reviews and reasons"),
-        [Column(_("What follows")), Column(_("Rule")), Column(_("How well it is known"))],
-        rows,
-    )
-    return Section(_("Route and risk"), [facts, table])
-
-
-def _rule(rule: dict) -> list[Any]:
-    return [
-        [rule["title"], Code(f"{rule['id']} · {rule['source']} {rule['article']} · {rule['edition']}")],
-        tag(CERTAINTY, rule["tag"]),
-    ]
+    facts.append(Fact(_("Judged by the rules of"), day(found["at"])))
+    return Section(_("Route and risk"), [facts, route_table(route, reasons)])
 
 
 def _thread(request: HttpRequest, key: str, state: HolderReview) -> list[Section]:
@@ -291,6 +258,7 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
         Fact(_("Area of research"), area_names(case["areas"])),
         Fact(_("Purpose"), PURPOSES.get(case["purpose"], case["purpose"])),
         Fact(_("Asked"), datetime.fromisoformat(case["opened"])),
+        *use_facts((document or case).get("use") or {}),
     ]
     query = document["query"] if document else case["query"]
     sections = [

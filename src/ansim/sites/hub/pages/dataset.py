@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.data.catalogue import dcat, words
 from ansim.data.cdm import EVENTS
-from ansim.sites import people
+from ansim.sites import people, uses
 from ansim.sites.hub import catalogue
 from ansim.sites.hub.pages import harvest
 from ansim.sites.pages import Empty, Notice, Page, Section, page
@@ -104,8 +104,6 @@ def _facts(one: dict) -> list[Fact]:
 def _access(one: dict) -> list[Any]:
     """Conditions in words, each with its DUO term, so that a person and a program read the same."""
     access = one.get("access", {})
-    known = catalogue.conditions()
-    rows = [[known.get(code, {"ko": code, "en": code}), Code(code)] for code in access.get("duo", [])]
     items: list[Any] = [
         Notice(
             access.get("note")
@@ -115,14 +113,23 @@ def _access(one: dict) -> list[Any]:
             )
         )
     ]
-    if rows:
-        items.append(
-            Table(_("Conditions of use"), [Column(_("Condition of use")), Column(_("Data Use Ontology term"))], rows)
-        )
-    if access.get("areas"):
-        items.append([Fact(_("Areas of research"), area_names(access["areas"]))])
+    if access.get("conditions"):
+        items.append(uses.conditions_table(access["conditions"]))
+    else:
+        items += _listed(access)
     if access.get("contact"):
         items.append([Fact(_("Ask the holder"), Link(access["contact"], access["contact"]))])
+    return items
+
+
+def _listed(access: dict) -> list[Any]:
+    """Conditions of a description that names only their terms."""
+    known = catalogue.conditions()
+    rows = [[known.get(code, {"ko": code, "en": code}), Code(code)] for code in access.get("duo", [])]
+    columns = [Column(_("Condition of use")), Column(_("Data Use Ontology term"))]
+    items: list[Any] = [Table(_("Conditions of use"), columns, rows)] if rows else []
+    if access.get("areas"):
+        items.append([Fact(_("Areas of research"), area_names(access["areas"]))])
     return items
 
 

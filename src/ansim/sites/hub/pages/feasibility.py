@@ -219,7 +219,8 @@ def listing(request: HttpRequest) -> Page:
     )
 
 
-def _found(request: HttpRequest, key: str) -> Record:
+def asked_by(request: HttpRequest, key: str) -> Record:
+    """The question, if the person asked it or coordinates; raises Problem else."""
     found = Record.objects.filter(kind="feasibility", key=key).first()
     if found is None or (
         "coordinator" not in request.user.groups.values_list("name", flat=True)
@@ -233,7 +234,7 @@ def _found(request: HttpRequest, key: str) -> Record:
 @page("researcher", "coordinator")
 def detail(request: HttpRequest, key: str) -> Page:
     """The answers as they come in; with ?live=1 the page asks again by itself until all are there."""
-    found = _found(request, key)
+    found = asked_by(request, key)
     answers = _answers(found)
     names = {holder["id"]: holder["name"] for holder in presence.holders()}
     waiting = [
@@ -252,7 +253,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             Tag(_("Waiting for answers"), "info") if waiting else Tag(_("Complete"), "success"),
             who=", ".join(phrase(name) for name in waiting),
             text=_text(live) if waiting else "",
-            actions=_actions(request, key, live) if waiting else _again(request),
+            actions=[*(_actions(request, key, live) if waiting else _again(request)), _match(key)],
         ),
         over=_("Feasibility count"),
         trail=[Link(_("Feasibility"), "/feasibility/")],
@@ -268,6 +269,10 @@ def _text(live: bool) -> Any:
 
 def _again(request: HttpRequest) -> list[Action]:
     return [Action(_("Ask a new question"), "/feasibility/new/", "secondary")] if _asks(request) else []
+
+
+def _match(key: str) -> Action:
+    return Action(_("Which hospitals to ask"), f"/feasibility/{key}/match/", "secondary")
 
 
 def _actions(request: HttpRequest, key: str, live: bool) -> list[Action]:
@@ -337,7 +342,7 @@ def _asked(data: dict) -> list:
 
 @act("researcher")
 def cancel(request: HttpRequest, key: str) -> Done:
-    found = _found(request, key)
+    found = asked_by(request, key)
     feasibility.cancel(found.key, request.user.get_username())
     return Done(f"/feasibility/{key}/", _("The question is taken back; answers that came stay."), {"id": key})
 

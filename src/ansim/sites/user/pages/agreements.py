@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.governance.core import civil_day
-from ansim.sites import clock, people
+from ansim.sites import clock, papers, people
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, act, form_page, given, needed, page
@@ -218,6 +218,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         Fact(_("Members"), ", ".join(each["name"] for each in terms["members"])),
         Fact(_("Terms"), Code(paper["digest"], 16), note=_("SHA-256 of the terms that every party signs")),
         Fact(_("Paper"), Link(_("PDF"), f"/agreements/{key}/paper/")),
+        Fact(_("As a machine policy"), Link(_("ODRL 2.2 (JSON-LD)"), f"/agreements/{key}/odrl.jsonld")),
     ]
     sections = [Section(_("Signatures"), [signatures]), Section(_("Terms"), [facts])]
     if paper["status"] == "in force":
@@ -256,6 +257,11 @@ def detail(request: HttpRequest, key: str) -> Page:
 @page("researcher", "legal")
 def paper_file(request: HttpRequest, key: str) -> HttpResponse:
     return HttpResponse(ledger.document_bytes(agreements.get(key)["pdf"]), content_type="application/pdf")
+
+
+@page("researcher", "legal")
+def odrl(request: HttpRequest, key: str) -> HttpResponse:
+    return papers.odrl(agreements.get(key)["terms"])
 
 
 @act("researcher", step_up=True)
@@ -434,6 +440,7 @@ urlpatterns = [
     path("agreements/new/", draft),
     path("agreements/<str:key>/", detail),
     path("agreements/<str:key>/paper/", paper_file),
+    path("agreements/<str:key>/odrl.jsonld", odrl),
     path("agreements/<str:key>/extract/", extract),
     path("agreements/<str:key>/federated/", federated),
     path("releases/", releases),

@@ -11,15 +11,18 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem
 from ansim.governance import areas, rules
 from ansim.governance.core import civil_day
+from ansim.governance.rules.route import Route
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse as parse_query
 from ansim.sites import clock, people
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, form_page, given, needed, page
+from ansim.sites.routes import ASKED, route_table
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
-from ansim.sites.user import cases, signing
+from ansim.sites.user import cases, routes, signing
+from ansim.sites.uses import UseForm, use_facts, use_from
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Moment, Table, Tag
@@ -48,11 +51,12 @@ def _holders() -> list[tuple[str, str]]:
     return [(each["id"], phrase(each["name"])) for each in trust.directory().of_kind("holder")]
 
 
-class RequestForm(Form):
+class RequestForm(UseForm):
     """A request: what is planned, with which patients, at which hospitals."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.order_fields(["title_ko", "title_en", "areas", "purpose", "text", "query", "holders", "investigation"])
         self.fields["areas"].choices = _areas()  # type: ignore[attr-defined]
         self.fields["purpose"].choices = _purposes()  # type: ignore[attr-defined]
         self.fields["holders"].choices = _holders()  # type: ignore[attr-defined]
@@ -143,7 +147,7 @@ def listing(request: HttpRequest) -> Page:
 
 @page("researcher")
 def new(request: HttpRequest) -> HttpResponse:
-    """A program may send the request as JSON: {title, areas, purpose, text, query, holders}."""
+    """A program may send the request as JSON: {title, areas, purpose, text, query, holders, use}; use may be absent."""
     if request.method == "POST" and request.content_type == "application/json":
         return _program_request(request)
 
@@ -156,6 +160,7 @@ def new(request: HttpRequest) -> HttpResponse:
             query=data["query"],
             holders=data["holders"],
             person=request.user.get_username(),
+            use=use_from(data),
         )
         return Done(f"/requests/{key}/", _("The request is on its way."), {"id": key})
 
@@ -183,6 +188,7 @@ def _program_request(request: HttpRequest) -> Done:
         query=query,
         holders=holders,
         person=request.user.get_username(),
+        use=values.get("use"),
     )
     return Done(f"/requests/{key}/", _("The request is on its way."), {"id": key})
 
@@ -249,12 +255,15 @@ def detail(request: HttpRequest, key: str) -> Page:
                 [
                     Fact(_("Area of research"), ", ".join(phrase(areas.tree()[code]) for code in case["areas"])),
                     Fact(_("Purpose"), PURPOSES.get(case["purpose"], case["purpose"])),
+                    *use_facts(case.get("use") or {}),
                 ],
                 Text(case["text"]),
             ],
         ),
         Section(_("Patient group"), [Text(explain(parse_query(case["query"]), language()))]),
     ]
+    route = routes.of_case(case, civil_day(clock.now()), clock.now())
+    sections.insert(1, _route(route))
     answer = Answer(
         _state(case),
         who=", ".join(called.get(name, name) for name in waiting),
@@ -265,11 +274,21 @@ def detail(request: HttpRequest, key: str) -> Page:
     return Page(
         case["title"],
         sections,
-        {"request": case},
+        {"request": case, "route": route.as_data()},
         answer=answer,
         trail=[Link(_("Requests"), "/")],
         over=_("Request to several hospitals"),
     )
+
+
+def _route(route: Route) -> Section:
+    """Which reviews this will need, by today's rules; what only the hospitals can find out is asked."""
+    today = civil_day(clock.now())
+    facts = [Fact(_("Judged by the rules of"), today)]
+    if route.ask:
+        facts.append(Fact(_("The hospitals find out"), ", ".join(str(ASKED.get(fact, fact)) for fact in route.ask)))
+    text = _("Taken without consent of each person and as research on people, unless the hospital judges otherwise.")
+    return Section(_("Which reviews this needs"), [Text(text), facts, route_table(route.as_data())])
 
 
 def _message_form(called: dict, case: dict) -> Form:
@@ -360,6 +379,7 @@ def compose(case: dict, data: dict, username: str) -> dict:
         "protocol": {"name": data["protocol"].name, "sha256": protocol},
         "pledges": {each["id"]: civil_day(clock.now()).isoformat() for each in people},
         "summary": {"ko": data["summary_ko"], "en": data["summary_en"]},
+        **({"use": case["use"]} if case.get("use") else {}),
     }
 
 
