@@ -162,9 +162,9 @@ def _differences(data: dict) -> list[Finding]:
     for area in terms["areas"]:
         if not areas.covers(applied["areas"], area):
             found.append(Problem("area-outside", N_("The area {area} was not applied for."), area=area))
-    said = applied.get("use")
+    said = [applied["use"]["investigation"]] if applied.get("use") else []
     for kind in terms.get("investigations", []) if said else []:
-        if not uses.covers([said["investigation"]], kind):
+        if not uses.covers(said, kind):
             found.append(
                 Problem(
                     "investigation-beyond", N_("Investigations of the kind {kind} were not applied for."), kind=kind
