@@ -1,10 +1,12 @@
-"""Writes the governance pages of docs/ from the code. `make docs` runs it; `make check` runs it with --check."""
+"""Writes the pages of docs/ that are made from the code. `make docs` runs it; `make check` runs it with --check."""
 
 import csv
 import difflib
 import importlib
 import sys
 from pathlib import Path
+
+import interface
 
 from ansim.governance import rules, tables
 from ansim.governance.clauses import CLAUSES
@@ -76,7 +78,7 @@ def _table(path: Path) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
-PAGES = {"governance-tables.md": tables.markdown, "rules.md": rules_page}
+PAGES = {"governance-tables.md": tables.markdown, "rules.md": rules_page, "api.md": interface.page}
 
 
 def main(arguments: list[str]) -> int:

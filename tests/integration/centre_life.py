@@ -487,4 +487,5 @@ def pages() -> None:
                 )
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -296,4 +296,5 @@ def main() -> None:
         keeper.wait(5)
 
 
-main()
+if __name__ == "__main__":
+    main()

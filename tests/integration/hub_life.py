@@ -91,4 +91,5 @@ def main() -> None:
         keeper.wait(5)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -133,4 +133,5 @@ def main() -> None:
         keeper.wait(5)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,6 @@ what was recorded). A request with `Accept: application/json` gets the data; a b
 """
 
 import functools
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,9 +19,12 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem, Problems
 from ansim.sites import people
+from ansim.sites import takes as takes_
 from ansim.sites.exchange import signed
 from ansim.sites.fitness import Unfit
-from ansim.sites.web.forms import Form
+from ansim.sites.takes import Takes
+from ansim.sites.web.formats import phrase
+from ansim.sites.web.forms import Form, form_schema
 from ansim.sites.web.problems import problem_lines
 
 
@@ -108,46 +110,77 @@ def given(request: HttpRequest) -> dict[str, Any]:
     if request.content_type == "application/json":
         try:
             body = signed.loads(request.body or b"{}")
-            if b"\\u0000" in request.body:
-                raise ValueError("it holds a NUL character")
         except ValueError as error:
             raise Problem("bad-json", N_("The request is not JSON: {error}."), error=str(error)) from error
         if not isinstance(body, dict):
             raise Problem("bad-json", N_("The request is not a JSON object."))
-        return body
-    return {
-        key: (values if len(values) > 1 else values[0])
-        for key, values in request.POST.lists()
-        if key != "csrfmiddlewaretoken"
-    }
+        return _plain(body)
+    return _plain(
+        {
+            key: (values if len(values) > 1 else values[0])
+            for key, values in request.POST.lists()
+            if key != "csrfmiddlewaretoken"
+        }
+    )
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The values, when every text in them is one that can be kept and shown."""
+    for name, value in values.items():
+        if what := takes_.strange(name) or takes_.strange(value):
+            raise Problem(
+                "bad-text",
+                N_("The text holds {what}, which cannot be kept."),
+                where=name if not takes_.strange(name) else "",
+                what=what,
+                remedy=N_("Take it out and send it again."),
+            )
+    return values
 
 
 def needed(values: Mapping[str, Any], *names: str) -> list[Any]:
     """These values, none of them missing or blank."""
-    missing = [name for name in names if values.get(name) in (None, "", [])]
+    missing = [name for name in names if takes_.missing(values.get(name))]
     if missing:
         raise Problems([Problem("missing", N_("Please fill in this field."), where=name) for name in missing])
     return [values[name] for name in names]
 
 
-def page(*roles: str, public: bool = False) -> Callable:
-    """A page that these roles may see (none named: anyone signed in; public: anyone)."""
+@dataclass(frozen=True)
+class Declared:
+    """What a view says of itself, for whoever describes this site to programs (openapi.py)."""
+
+    act: bool
+    roles: tuple[str, ...] = ()
+    public: bool = False
+    step_up: bool = False
+    takes: Takes | None = None
+    form: type | None = None
+
+
+def page(*roles: str, public: bool = False, form: type | None = None, takes: Takes | None = None) -> Callable:
+    """A page that these roles may see (none named: anyone signed in; public: anyone).
+
+    form: what it shows and takes, when it is a form on a page of its own; takes: what programs send instead of it.
+    """
 
     def declare(view: Callable[..., Page | HttpResponse]) -> Callable[..., HttpResponse]:
         @functools.wraps(view)
         def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not public and (stop := _not_allowed(request, roles)):
                 return stop
+            _plain({**kwargs, **request.GET.dict()})
             found = view(request, *args, **kwargs)
             return _show(request, found) if isinstance(found, Page) else found
 
+        shown.declared = Declared(False, roles, public, False, takes, form)  # type: ignore[attr-defined]
         return shown
 
     return declare
 
 
-def act(*roles: str, step_up: bool = False) -> Callable:
-    """An act (POST) that these roles may do; step_up: only with a fresh proof of identity."""
+def act(*roles: str, step_up: bool = False, takes: Takes | None = None) -> Callable:
+    """An act (POST) that these roles may do; step_up: only with a fresh proof of identity; takes: its fields."""
 
     def declare(view: Callable[..., Done | Page | HttpResponse]) -> Callable[..., HttpResponse]:
         @functools.wraps(view)
@@ -161,11 +194,25 @@ def act(*roles: str, step_up: bool = False) -> Callable:
                     return JsonResponse({"code": "step-up", "message": gettext("Confirm that it is you.")}, status=403)
                 messages.info(request, gettext("Confirm that it is you, then do it again."))
                 return redirect(f"/step-up/?{urlencode({'next': _came_from(request)})}")
+            _plain(kwargs)
+            if takes is not None:
+                takes_.check(takes, given(request))
             return _finish(request, view(request, *args, **kwargs))
 
+        done.declared = Declared(True, roles, False, step_up, takes)  # type: ignore[attr-defined]
         return done
 
     return declare
+
+
+def page_and_act(shown: Callable, done: Callable) -> Callable:
+    """One address with a page to look at and an act to do."""
+
+    def either(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return (done if request.method == "POST" else shown)(request, *args, **kwargs)
+
+    either.both = (shown, done)  # type: ignore[attr-defined]
+    return either
 
 
 def form_page(
@@ -174,6 +221,8 @@ def form_page(
     """A form on a page of its own; a wrong entry keeps what was typed and says how to mend it."""
     initial = context.pop("initial", None)
     if request.method != "POST":
+        if wants_json(request):
+            return JsonResponse({"title": str(phrase(title)), "takes": form_schema(form_class(initial=initial))})
         return render(
             request,
             context.pop("template", "web/form.html"),
@@ -287,65 +336,3 @@ def _came_from(request: HttpRequest) -> str:
 
     back = request.headers.get("referer", "/")
     return back if url_has_allowed_host_and_scheme(back, {request.get_host()}) else "/"
-
-
-def sign_in(request: HttpRequest) -> HttpResponse:
-    from django import forms
-    from django.contrib.auth import authenticate, login
-    from django.utils.http import url_has_allowed_host_and_scheme
-
-    class SignIn(Form):
-        username = forms.CharField(label=_("User name"), max_length=150)
-        password = forms.CharField(label=_("Password"), widget=forms.PasswordInput)
-
-    target = request.GET.get("next", "/")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
-        target = "/"
-
-    def on_valid(data: dict) -> Done:
-        people.admit(request, data["username"])
-        user = authenticate(request, username=data["username"], password=data["password"])
-        people.tried(request, data["username"], succeeded=user is not None)
-        if user is None:
-            raise Problem("sign-in", N_("The user name or the password is wrong."))
-        login(request, user)  # a new session: one that was planted before is worth nothing
-        request.session["stepped_up"] = time.time()
-        return Done(target, "", {"user": user.get_username(), "roles": sorted(people.roles(user))})
-
-    return form_page(request, SignIn, _("Sign in"), on_valid, template="web/sign_in.html")
-
-
-def sign_out(request: HttpRequest) -> HttpResponse:
-    from django.contrib.auth import logout
-
-    if request.method == "POST":
-        logout(request)
-    return redirect("/")
-
-
-def step_up(request: HttpRequest) -> HttpResponse:
-    """A fresh proof of identity before an act that binds others."""
-    from django import forms
-    from django.utils.http import url_has_allowed_host_and_scheme
-
-    if not request.user.is_authenticated:
-        return redirect("/sign-in/")
-
-    class StepUp(Form):
-        password = forms.CharField(label=_("Password"), widget=forms.PasswordInput)
-
-    target = request.GET.get("next", "/")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
-        target = "/"
-
-    def on_valid(data: dict) -> Done:
-        name = request.user.get_username()
-        people.admit(request, name)
-        right = request.user.check_password(data["password"])
-        people.tried(request, name, succeeded=right)
-        if not right:
-            raise Problem("sign-in", N_("The password is wrong."))
-        request.session["stepped_up"] = time.time()
-        return Done(target, _("Thank you. You can go on for ten minutes."))
-
-    return form_page(request, StepUp, _("Confirm that it is you"), on_valid, template="web/step_up.html", back=target)

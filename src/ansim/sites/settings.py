@@ -56,6 +56,7 @@ TEMPLATES = [
     }
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+CSRF_FAILURE_VIEW = "ansim.sites.lost.expired"
 ANSIM_FACE = "ansim.sites.people.face"
 ANSIM_CHARTS = _here.path("charts")
 

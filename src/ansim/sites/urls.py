@@ -6,17 +6,21 @@ from functools import cache
 from types import ModuleType
 
 from django.http import HttpRequest
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 
-from ansim.sites import common, pages, people
+from ansim.sites import common, lost, openapi, people, session
 from ansim.sites.config import site
 
 
-@cache
 def kind_modules() -> tuple[ModuleType, ...]:
     """Every module of this site's kind: pages give `urlpatterns` and `NAVIGATION`, others declare handlers and jobs."""
-    package = importlib.import_module(f"ansim.sites.{site().kind}")
+    return modules_of(site().kind)
+
+
+@cache
+def modules_of(kind: str) -> tuple[ModuleType, ...]:
+    package = importlib.import_module(f"ansim.sites.{kind}")
     names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
     return tuple(importlib.import_module(name) for name in names)
 
@@ -37,19 +41,27 @@ def navigation(request: HttpRequest) -> list[tuple[object, str, int]]:
     ]
 
 
-urlpatterns = [
-    path("sign-in/", pages.sign_in),
-    path("sign-out/", pages.sign_out),
-    path("step-up/", pages.step_up),
+everywhere = [
+    path("sign-in/", session.sign_in),
+    path("sign-out/", session.sign_out),
+    path("step-up/", session.step_up),
     path("health/", common.health),
     path("ledger/", common.ledger_page),
     path("ledger/witness/", common.witness_now),
+    path("openapi.json", openapi.served),
     path("jobs/", common.jobs_page),
     path("jobs/<int:job_id>/again/", common.job_again),
     path("", include("ansim.sites.web.urls")),
 ]
-for _module in kind_modules():
-    urlpatterns += getattr(_module, "urlpatterns", [])
+
+
+def addresses(kind: str) -> list[URLPattern | URLResolver]:
+    """What people and programs ask of a site of this kind."""
+    return [*everywhere, *(each for module in modules_of(kind) for each in getattr(module, "urlpatterns", []))]
+
+
+handler400, handler404, handler500 = lost.unreadable, lost.nowhere, lost.broken
+urlpatterns = addresses(site().kind)
 if site().kind == "hub":
     from ansim.sites.hub import mailbox
 

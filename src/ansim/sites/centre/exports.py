@@ -8,10 +8,11 @@ from ansim.errors import N_, Problem
 from ansim.governance import rules
 from ansim.governance.core import civil_day
 from ansim.governance.separations import require_apart
-from ansim.sites import clock
+from ansim.sites import clock, takes
 from ansim.sites.centre import agreements, joining, workspaces
 
 FIELDS = {"related": "purpose-related", "not_identifiable": "nobody-identifiable", "safety_plan": "safety-plan"}
+TAKES = {**{name: takes.yes_or_no() for name in FIELDS}, "reason": takes.text()}
 
 
 def truth(value: Any) -> bool:

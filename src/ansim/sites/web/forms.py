@@ -56,3 +56,40 @@ class DayInput(forms.DateInput):
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__(attrs=attrs, format="%Y-%m-%d")
+
+
+def form_schema(form: forms.BaseForm | type[forms.BaseForm]) -> dict[str, Any]:
+    """The JSON Schema of what a form takes: of a form as shown (with its choices), or of its class (without)."""
+    shown = isinstance(form, forms.BaseForm)
+    fields = form.fields if shown else form.base_fields  # type: ignore[union-attr]
+    needed = [name for name, field in fields.items() if field.required]
+    found = {
+        "type": "object",
+        "properties": {
+            name: {**_value(field, shown), "title": str(field.label or name)} for name, field in fields.items()
+        },
+    }
+    return found | ({"required": needed} if needed else {})
+
+
+def _value(field: forms.Field, choices: bool) -> dict[str, Any]:
+    known = [str(value) for value, _label in getattr(field, "choices", [])] if choices else []
+    one = {"type": "string", **({"enum": known} if known else {})}
+    match field:
+        case forms.FileField():
+            return {"type": "string", "format": "binary"}
+        case forms.BooleanField():
+            return {"type": "boolean"}
+        case forms.IntegerField():
+            limits = {"minimum": field.min_value, "maximum": field.max_value}
+            return {"type": "integer"} | {name: limit for name, limit in limits.items() if limit is not None}
+        case forms.DateField():
+            return {"type": "string", "format": "date"}
+        case forms.MultipleChoiceField():
+            return {"type": "array", "items": one}
+        case forms.ChoiceField():
+            return one
+        case forms.CharField(max_length=int() as longest):
+            return {"type": "string", "maxLength": longest}
+        case _:
+            return {"type": "string"}

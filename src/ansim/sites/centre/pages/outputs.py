@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.governance.output import output, view
-from ansim.sites import people
-from ansim.sites.centre import agreements, outputs, releases
+from ansim.sites import people, takes
+from ansim.sites.centre import agreements, exports, outputs, releases
 from ansim.sites.centre.pages import common
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, act, given, needed, page
 from ansim.sites.store import ledger
@@ -299,6 +299,9 @@ def file(request: HttpRequest, name: str, file: str) -> HttpResponse:
     )
 
 
+DECISION = {"decision": takes.one_of("release", "refuse"), "reason": takes.text(required=False)}
+
+
 def _decision(request: HttpRequest) -> tuple[bool, str]:
     values = given(request)
     (decision,) = needed(values, "decision")
@@ -307,21 +310,21 @@ def _decision(request: HttpRequest) -> tuple[bool, str]:
     return decision == "release", str(values.get("reason") or "")
 
 
-@act("checker", step_up=True)
+@act("checker", step_up=True, takes=DECISION)
 def review(request: HttpRequest, name: str) -> Done:
     release, reason = _decision(request)
     state = outputs.review(name, request.user.get_username(), release=release, reason=reason)
     return Done(f"/outputs/{name}/", _("Your view is on record."), {"views_in": len(state["views"])})
 
 
-@act("checker", step_up=True)
+@act("checker", step_up=True, takes=DECISION)
 def settle(request: HttpRequest, name: str) -> Done:
     release, reason = _decision(request)
     state = outputs.settle(name, request.user.get_username(), release=release, reason=reason)
     return Done(f"/outputs/{name}/", _("The dispute is settled."), {"status": state["status"]})
 
 
-@act("exporter", step_up=True)
+@act("exporter", step_up=True, takes=exports.TAKES)
 def export(request: HttpRequest, name: str) -> Done:
     state = outputs.review_export(name, request.user.get_username(), given(request))
     return Done(f"/outputs/{name}/", _("The export review is on record."), {"status": state["status"]})

@@ -4,15 +4,15 @@ import json
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
-from ansim.sites import people
+from ansim.sites import people, takes
 from ansim.sites.centre import outputs, runs, workspaces
 from ansim.sites.centre.pages import common
-from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, needed, page
+from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, needed, page, page_and_act
 from ansim.sites.store import ledger
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Table, Tag
@@ -54,10 +54,6 @@ class Ask(Form):
         self.fields["files"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
 
 
-def _script(request: HttpRequest, key: str) -> HttpResponse | Page | Done:
-    return start(request, key) if request.method == "POST" else listing(request, key)  # type: ignore[return-value]
-
-
 @page("researcher", "checker", "room", "auditor")
 def listing(request: HttpRequest, key: str) -> Page:
     space, _terms, _member = common.visit(request, key, "runs")
@@ -97,7 +93,7 @@ def _data_note(space: dict) -> Table:
     )
 
 
-@act("researcher")
+@act("researcher", takes={"script": takes.text(), "title": takes.text(required=False)})
 def start(request: HttpRequest, key: str) -> Done:
     _space, _terms, member = common.visit(request, key, "run")
     values = given(request)
@@ -172,7 +168,16 @@ def _isolation(run: dict) -> list[Fact]:
     return facts
 
 
-@act("researcher")
+@act(
+    "researcher",
+    takes={
+        "run": takes.text(),
+        "files": takes.texts(),
+        "context": takes.text(),
+        "tables": takes.document(required=False, texts=True),
+        "parts": takes.texts(required=False),
+    },
+)
 def ask(request: HttpRequest, key: str) -> Done:
     """Ask for files of a run to be released."""
     _space, _terms, member = common.visit(request, key, "output")
@@ -194,7 +199,7 @@ def ask(request: HttpRequest, key: str) -> Done:
 
 
 urlpatterns = [
-    path("workspaces/<slug:key>/runs/", _script),
+    path("workspaces/<slug:key>/runs/", page_and_act(listing, start)),
     path("workspaces/<slug:key>/runs/<slug:name>/", detail),
     path("workspaces/<slug:key>/outputs/", ask),
 ]

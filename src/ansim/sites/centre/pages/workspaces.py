@@ -355,7 +355,7 @@ def _certificate(key: str, space: dict) -> list[Fact]:
     ]
 
 
-@act("exporter", step_up=True)
+@act("exporter", step_up=True, takes=exports.TAKES)
 def admit(request: HttpRequest, key: str) -> Done:
     space = exports.admit(key, request.user.get_username(), given(request))
     return Done(f"/workspaces/{key}/", _("The export review is on record."), {"status": space["status"]})

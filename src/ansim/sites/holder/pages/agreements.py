@@ -16,7 +16,7 @@ from ansim.governance.core import civil_day
 from ansim.governance.terms import OPTIONAL, parties
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
-from ansim.sites import clock, papers, people
+from ansim.sites import clock, papers, people, takes
 from ansim.sites.config import site
 from ansim.sites.holder import agreements, board
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, page
@@ -246,7 +246,7 @@ def odrl(request: HttpRequest, key: str) -> HttpResponse:
     return papers.odrl(agreements.paper(key)["terms"])
 
 
-@act("signatory", step_up=True)
+@act("signatory", step_up=True, takes={"differences": takes.one_of("accepted", "true", "on", required=False)})
 def sign(request: HttpRequest, key: str) -> Done:
     """{differences: "accepted"} where the terms differ from the application."""
     agreed = given(request).get("differences")

@@ -13,11 +13,12 @@ from ansim.governance import board as core
 from ansim.governance import rules
 from ansim.governance.board import BoardCase, advice, view
 from ansim.governance.core import civil_day
-from ansim.sites import clock, people
+from ansim.sites import clock, people, takes
 from ansim.sites.holder import board, reviews, screening
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
+from ansim.sites.web.attachments import Attachment, attached
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
@@ -78,12 +79,12 @@ class IrbForm(Form):
         choices=[(code, each.word) for code, each in IRB.items()],
     )
     expires = forms.DateField(label=_("It holds until"), widget=DayInput)
-    file = forms.FileField(label=_("The IRB's letter"), required=False)
+    file = Attachment(label=_("The IRB's letter"), required=False)
     letter = forms.CharField(label=_("Or the letter's SHA-256"), required=False, max_length=64)
 
 
 class ConfirmIrbForm(Form):
-    file = forms.FileField(label=_("The IRB's letter, as you have it"), required=False)
+    file = Attachment(label=_("The IRB's letter, as you have it"), required=False)
     letter = forms.CharField(label=_("Or the letter's SHA-256"), required=False, max_length=64)
 
 
@@ -255,13 +256,18 @@ def letter(request: HttpRequest, key: str) -> HttpResponse:
     return HttpResponse(ledger.document_bytes(state.letter), content_type="application/pdf")
 
 
-@act("secretary")
+@act("secretary", takes={"chair": takes.text(required=False)})
 def docket(request: HttpRequest, key: str) -> Done:
     state = board.docket(key, request.user.get_username(), str(given(request).get("chair") or ""))
     return Done(f"/board/{key}/", _("The case is on the docket."), {"id": key, "members": state.members})
 
 
-@act("chair", "member", "outsider")
+@act(
+    "chair",
+    "member",
+    "outsider",
+    takes={"conflict": takes.yes_or_no(required=True), "about": takes.text(required=False)},
+)
 def conflict(request: HttpRequest, key: str) -> Done:
     values = given(request)
     (said_so,) = [str(each) for each in needed(values, "conflict")]
@@ -272,14 +278,20 @@ def conflict(request: HttpRequest, key: str) -> Done:
     return Done(f"/board/{key}/", _("Your declaration is on record."), {"id": key})
 
 
-@act("secretary")
+@act("secretary", takes={"chair": takes.text(required=False)})
 def open_vote(request: HttpRequest, key: str) -> Done:
     person = request.user.get_username()
     board.act(key, core.OpenVoting(by=person, chair=str(given(request).get("chair") or "")), person)
     return Done(f"/board/{key}/", _("The vote is open."), {"id": key})
 
 
-@act("chair", "member", "outsider", step_up=True)
+@act(
+    "chair",
+    "member",
+    "outsider",
+    step_up=True,
+    takes={"choice": takes.text(), "conditions": takes.texts(required=False), "reason": takes.text(required=False)},
+)
 def vote(request: HttpRequest, key: str) -> Done:
     values, person = given(request), request.user.get_username()
     (choice,) = needed(values, "choice")
@@ -288,7 +300,16 @@ def vote(request: HttpRequest, key: str) -> Done:
     return Done(f"/board/{key}/", _("Your vote is in. It stays."), {"id": key})
 
 
-@act("chair", step_up=True)
+@act(
+    "chair",
+    step_up=True,
+    takes={
+        "outcome": takes.text(),
+        "conditions": takes.texts(required=False),
+        "expires": takes.day(required=False),
+        "reason": takes.text(required=False),
+    },
+)
 def decide(request: HttpRequest, key: str) -> Done:
     values = given(request)
     (outcome,) = needed(values, "outcome")
@@ -300,19 +321,27 @@ def decide(request: HttpRequest, key: str) -> Done:
 
 def _letter_digest(request: HttpRequest) -> str:
     """The SHA-256 of the uploaded letter, or the one that was written."""
-    if file := request.FILES.get("file"):
-        return hashlib.sha256(file.read()).hexdigest()
+    if (content := attached(request, "file")) is not None:
+        return hashlib.sha256(content).hexdigest()
     return str(given(request).get("letter") or "").strip().lower()
 
 
-@act("secretary")
+@act(
+    "secretary",
+    takes={
+        "number": takes.text(),
+        "decision": takes.text(),
+        "expires": takes.day(),
+        "letter": takes.text(required=False),
+    },
+)
 def enter_irb(request: HttpRequest, key: str) -> Done:
     number, decision, expires = needed(given(request), "number", "decision", "expires")
     board.enter_irb(key, request.user.get_username(), number, _letter_digest(request), decision, expires)
     return Done(f"/board/{key}/", _("Entered. A second person confirms it with the letter at hand."), {"id": key})
 
 
-@act("officer")
+@act("officer", takes={"letter": takes.text(required=False)})
 def confirm_irb(request: HttpRequest, key: str) -> Done:
     board.confirm_irb(key, request.user.get_username(), _letter_digest(request))
     return Done(f"/board/{key}/", _("The IRB decision is confirmed."), {"id": key})

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.privacy.deid import special
-from ansim.sites import clock, people
+from ansim.sites import clock, people, takes
 from ansim.sites.holder import categories
 from ansim.sites.pages import Done, FormPart, Notice, Page, Section, act, given, needed, page
 from ansim.sites.web.formats import phrase
@@ -134,7 +134,11 @@ def _entry(name: str) -> dict:
     return dict(held[name])
 
 
-@act("officer", step_up=True)
+@act(
+    "officer",
+    step_up=True,
+    takes={**{each: takes.text(required=False) for each in categories.LISTS}, "complete": takes.yes_or_no()},
+)
 def change(request: HttpRequest, name: str) -> Done:
     values = given(request)
     lists = {each: str(values.get(each) or "") for each in categories.LISTS}
@@ -171,7 +175,11 @@ def withdraw(request: HttpRequest, agreement: str, name: str) -> Done:
     return Done("/special/", _("The override is taken back and recorded."), {"agreement": agreement, "category": name})
 
 
-@act("officer", step_up=True)
+@act(
+    "officer",
+    step_up=True,
+    takes={"category": takes.text(), "reason": takes.text(), "protection_plan": takes.text(), "expires": takes.day()},
+)
 def allow(request: HttpRequest, key: str) -> Done:
     from ansim.sites.holder import extracts
 

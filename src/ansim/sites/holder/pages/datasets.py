@@ -9,7 +9,7 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ansim.sites import people
+from ansim.sites import people, takes
 from ansim.sites.holder import datasets, quality, source
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, page
 from ansim.sites.web import charts
@@ -163,16 +163,28 @@ def _variable(found: dict, told: dict) -> list[Any]:
     return [found["name"], found["event"], Code(str(found["concept_id"])), *counts, found["missing_percent"]]
 
 
-@act("steward")
+@act(
+    "steward",
+    takes={
+        "title": takes.document(required=False),
+        "description": takes.document(required=False),
+        "keywords": takes.document(required=False),
+        **{
+            f"{name}_{code}": takes.text(required=False)
+            for name in ("title", "description", "keywords")
+            for code in ("ko", "en")
+        },
+    },
+)
 def publish(request: HttpRequest) -> Done:
     """{title: {ko, en}, description: {ko, en}, keywords: {ko: [], en: []}}, all optional; or the form's fields."""
     values = given(request)
     said = {name: values[name] for name in ("title", "description", "keywords") if isinstance(values.get(name), dict)}
     for name in ("title", "description"):
         if f"{name}_ko" in values:
-            said[name] = {code: values[f"{name}_{code}"] for code in ("ko", "en")}
+            said[name] = {code: values.get(f"{name}_{code}", "") for code in ("ko", "en")}
     if "keywords_ko" in values:
-        said["keywords"] = {code: lines(values[f"keywords_{code}"]) for code in ("ko", "en")}
+        said["keywords"] = {code: lines(values.get(f"keywords_{code}")) for code in ("ko", "en")}
     datasets.publish(request.user.get_username(), said)
     return Done("/datasets/", _("The data are being described; the catalogue hears of it at once."), {})
 

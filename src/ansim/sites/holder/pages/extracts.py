@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.governance import areas
+from ansim.sites import takes
 from ansim.sites.holder import extraction, extracts, source
 from ansim.sites.holder.risk_paper import TREATMENTS
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page, wants_json
@@ -291,7 +292,15 @@ def run(request: HttpRequest, key: str) -> Done:
     return Done(f"/extracts/{key}/", _("The extract is being made."), {"id": key})
 
 
-@act("reviewer", step_up=True)
+@act(
+    "reviewer",
+    step_up=True,
+    takes={
+        "decision": takes.one_of("adequate", "not adequate"),
+        "reason": takes.text(required=False),
+        "present": takes.yes_or_no(),
+    },
+)
 def approve(request: HttpRequest, key: str) -> Done:
     values = given(request)
     (decision,) = needed(values, "decision")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ansim.data.cdm import versions as store
-from ansim.sites import people
+from ansim.sites import people, takes
 from ansim.sites.holder import patients, source
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page
 from ansim.sites.web.forms import Form
@@ -217,7 +217,15 @@ def _known(keys: list[str]) -> int | None:
         return con.execute(query, [keys]).fetchall()[0][0]
 
 
-@act("steward")
+@act(
+    "steward",
+    takes={
+        "kind": takes.text(),
+        "project": takes.text(required=False),
+        "keys": takes.texts(),
+        "remove": takes.yes_or_no(),
+    },
+)
 def change(request: HttpRequest) -> Done:
     """{kind, project, keys: text or list, remove}."""
     values = given(request)

@@ -13,7 +13,7 @@ from ansim.governance.core import civil_day
 from ansim.governance.review import HolderReview, shown_to_applicant, waiting
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
-from ansim.sites import clock, people
+from ansim.sites import clock, people, takes
 from ansim.sites.config import site
 from ansim.sites.holder import conditions, reviews, screening
 from ansim.sites.holder.pages.board import READERS as BOARD_READERS
@@ -281,7 +281,10 @@ def _asked(case: dict, document: dict | None) -> list[Section]:
     return sections
 
 
-@act("steward")
+@act(
+    "steward",
+    takes={"answer": takes.text(), "conditions": takes.texts(required=False), "reason": takes.text(required=False)},
+)
 def reply(request: HttpRequest, key: str) -> Done:
     values = given(request)
     (answer,) = needed(values, "answer")
@@ -290,7 +293,7 @@ def reply(request: HttpRequest, key: str) -> Done:
     return Done(f"/reviews/{key}/", _("The answer is on its way."), {"id": key})
 
 
-@act("steward", "officer")
+@act("steward", "officer", takes={"text": takes.text(), "internal": takes.yes_or_no()})
 def message(request: HttpRequest, key: str) -> Done:
     values = given(request)
     (text,) = needed(values, "text")
@@ -298,7 +301,7 @@ def message(request: HttpRequest, key: str) -> Done:
     return Done(f"/reviews/{key}/", _("Sent."), {"id": key})
 
 
-@act("officer")
+@act("officer", takes={name: takes.yes_or_no() for name in JUDGED})
 def screen(request: HttpRequest, key: str) -> Done:
     values = given(request)
     judged = {name: yes(values[name]) for name in JUDGED if name in values}
@@ -312,7 +315,7 @@ def to_board(request: HttpRequest, key: str) -> Done:
     return Done(f"/reviews/{key}/", _("The board has it now."), {"id": key})
 
 
-@act("officer")
+@act("officer", takes={"reason": takes.text()})
 def send_back(request: HttpRequest, key: str) -> Done:
     (reason,) = needed(given(request), "reason")
     reviews.send_back(key, reason, request.user.get_username())

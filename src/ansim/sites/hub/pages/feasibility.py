@@ -144,7 +144,7 @@ def _query(given: dict, kind: str, cohort: dict) -> dict:
     }
 
 
-@page("researcher")
+@page("researcher", form=Question)
 def new(request: HttpRequest) -> HttpResponse:
     """The form; a program may send {query, purpose}."""
 

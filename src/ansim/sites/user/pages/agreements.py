@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.governance.core import civil_day
-from ansim.sites import clock, papers, people
+from ansim.sites import clock, papers, people, takes
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, act, form_page, given, needed, page
@@ -64,7 +64,7 @@ class DraftForm(Form):
     rounding = forms.IntegerField(label=_("Counts rounded to"), initial=5, min_value=1)
 
 
-@page("legal")
+@page("legal", form=DraftForm)
 def write(request: HttpRequest, key: str) -> HttpResponse:
     case = cases.get(key)
     application = case["application"] or {}
@@ -113,7 +113,27 @@ def write(request: HttpRequest, key: str) -> HttpResponse:
     )
 
 
-@act("legal", step_up=True)
+@act(
+    "legal",
+    step_up=True,
+    takes={
+        "request": takes.text(),
+        "holders": takes.texts(),
+        "not_before": takes.day(),
+        "not_after": takes.day(),
+        "modes": takes.texts(),
+        "areas": takes.texts(),
+        "place": takes.document(),
+        "output": takes.document(),
+        "destruction": takes.document(),
+        "linkage": takes.document(required=False),
+        "max_persons": takes.number(required=False),
+        "names": takes.document(required=False),
+        "supersedes": takes.text(required=False),
+        "query": takes.document(required=False),
+        "members": takes.texts(required=False),
+    },
+)
 def draft(request: HttpRequest) -> Done:
     """Draw up an agreement or its next version, sign it for the company, and pass it on."""
     values = given(request)
@@ -264,7 +284,16 @@ def odrl(request: HttpRequest, key: str) -> HttpResponse:
     return papers.odrl(agreements.get(key)["terms"])
 
 
-@act("researcher", step_up=True)
+@act(
+    "researcher",
+    step_up=True,
+    takes={
+        "area": takes.text(),
+        "member": takes.text(required=False),
+        "holders": takes.texts(required=False),
+        "query": takes.document(required=False),
+    },
+)
 def extract(request: HttpRequest, key: str) -> Done:
     values = given(request)
     (area,) = needed(values, "area")
@@ -275,7 +304,18 @@ def extract(request: HttpRequest, key: str) -> Done:
     return Done(f"/agreements/{key}/", _("Asked. Each hospital prepares its extract and has it reviewed."), {"id": job})
 
 
-@act("researcher", step_up=True)
+@act(
+    "researcher",
+    step_up=True,
+    takes={
+        "area": takes.text(),
+        "method": takes.text(),
+        "spec": takes.document(texts=True),
+        "member": takes.text(required=False),
+        "query": takes.document(required=False),
+        "holders": takes.texts(required=False),
+    },
+)
 def federated(request: HttpRequest, key: str) -> Done:
     values = given(request)
     area, method, spec = needed(values, "area", "method", "spec")
@@ -427,7 +467,7 @@ def members(request: HttpRequest) -> Page:
     return Page(_("Members"), sections, {"members": [each["id"] for each in held["members"]], "seq": held["seq"]})
 
 
-@act("legal", step_up=True)
+@act("legal", step_up=True, takes={"remove": takes.texts(required=False)})
 def attest(request: HttpRequest) -> Done:
     remove = given(request).get("remove") or []
     seq = membership.attest(remove=[remove] if isinstance(remove, str) else remove, person=request.user.get_username())

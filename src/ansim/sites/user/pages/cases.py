@@ -14,7 +14,7 @@ from ansim.governance.core import civil_day
 from ansim.governance.rules.route import Route
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse as parse_query
-from ansim.sites import clock, people
+from ansim.sites import clock, people, takes
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, form_page, given, needed, page
@@ -23,6 +23,7 @@ from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.user import cases, routes, signing
 from ansim.sites.uses import UseForm, use_facts, use_from
+from ansim.sites.web.attachments import Attachment
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Moment, Table, Tag
@@ -99,7 +100,7 @@ class ApplicationForm(Form):
     not_after = forms.DateField(label=_("Last day"), widget=DayInput)
     max_persons = forms.IntegerField(label=_("At most how many people"), min_value=1)
     people = forms.MultipleChoiceField(label=_("People who will work on it"), widget=forms.CheckboxSelectMultiple)
-    protocol = forms.FileField(label=_("Protocol file"))
+    protocol = Attachment(label=_("Protocol file"))
 
 
 def _state(case: dict) -> Tag:
@@ -145,7 +146,18 @@ def listing(request: HttpRequest) -> Page:
     )
 
 
-@page("researcher")
+REQUEST = {
+    "title": takes.document(),
+    "areas": takes.texts(),
+    "purpose": takes.text(),
+    "text": takes.text(),
+    "query": takes.document(texts=True),
+    "holders": takes.texts(),
+    "use": takes.document(required=False),
+}
+
+
+@page("researcher", form=RequestForm, takes=REQUEST)
 def new(request: HttpRequest) -> HttpResponse:
     """A program may send the request as JSON: {title, areas, purpose, text, query, holders, use}; use may be absent."""
     if request.method == "POST" and request.content_type == "application/json":
@@ -174,7 +186,7 @@ def new(request: HttpRequest) -> HttpResponse:
     )
 
 
-@act("researcher")
+@act("researcher", takes=REQUEST)
 def _program_request(request: HttpRequest) -> Done:
     values = given(request)
     title, codes, purpose, text, query, holders = needed(
@@ -301,7 +313,7 @@ def _message_form(called: dict, case: dict) -> Form:
     return MessageForm()
 
 
-@act("researcher", "legal")
+@act("researcher", "legal", takes={"holder": takes.text(), "text": takes.text()})
 def message(request: HttpRequest, key: str) -> Done:
     holder, text = needed(given(request), "holder", "text")
     cases.write(key, holder, text, request.user.get_username())
@@ -317,7 +329,7 @@ def letter(request: HttpRequest, key: str, holder: str) -> HttpResponse:
     return HttpResponse(ledger.document_bytes(entry["letter"]), content_type="application/pdf")
 
 
-@act("researcher")
+@act("researcher", takes={"document": takes.document()})
 def check(request: HttpRequest) -> Done:
     """What is missing or contradictory in an application, before anything is sent."""
     (document,) = needed(given(request), "document")
@@ -325,7 +337,7 @@ def check(request: HttpRequest) -> Done:
     return Done("/", "", {"problems": [problem.as_data() for problem in problems]})
 
 
-@act("researcher", step_up=True)
+@act("researcher", step_up=True, takes={"document": takes.document(), "request": takes.text()})
 def submit(request: HttpRequest) -> Done:
     """Sign and send an application document."""
     document, key = needed(given(request), "document", "request")
@@ -333,7 +345,7 @@ def submit(request: HttpRequest) -> Done:
     return Done(f"/requests/{key}/", _("The application is signed and on its way."), {"id": number})
 
 
-@page("researcher")
+@page("researcher", form=ApplicationForm)
 def write_application(request: HttpRequest, key: str) -> HttpResponse:
     """The application as a form; signing asks for a step-up like every binding act."""
     case = cases.get(key)
