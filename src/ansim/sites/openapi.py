@@ -145,7 +145,7 @@ def _content(declared: Declared) -> dict[str, Any]:
 
 
 def _answers(view: Callable, declared: Declared, *, reading: bool) -> dict[str, Any]:
-    names = {name: {} for name in told(view, "Page" if reading else "Done")}
+    names: dict[str, dict] = {name: {} for name in told(view, "Page" if reading else "Done")}
     schema: dict[str, Any] = {"type": "object"}
     if reading and declared.form is not None:
         names = {"title": {"type": "string"}, "takes": {"type": "object", "description": "JSON Schema of the form."}}

@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 
 from ansim.errors import N_, Problem, Problems
+from ansim.sites.exchange import signed
 
 LONGEST = 1_000_000  # characters of one text: a pasted list of a hospital's patients is the longest that people send
 MOST = 2**53 - 1  # beyond it, JSON numbers of other programs lose digits (RFC 7493)
@@ -123,6 +124,23 @@ def _wrong(name: str, each: Field, value: Any) -> Problem | None:
     if each.right(value):
         return None
     return Problem("wrong-kind", N_("This is not what the field takes."), where=name, remedy=each.remedy, **each.facts)
+
+
+def opened(value: Any, where: str) -> dict:
+    """A JSON object that came as itself or as its text. Raises Problem naming the field."""
+    if isinstance(value, str):
+        try:
+            value = signed.loads(value)
+        except ValueError as error:
+            raise Problem("bad-json", N_("This is not JSON: {error}."), where=where, error=str(error)) from error
+    if not isinstance(value, dict):
+        raise Problem(
+            "bad-json",
+            N_("This is not a JSON object."),
+            where=where,
+            remedy=N_("It begins and ends with a curly bracket."),
+        )
+    return value
 
 
 def strange(value: Any) -> str:

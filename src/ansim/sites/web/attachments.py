@@ -64,6 +64,6 @@ def attached(request: HttpRequest, name: str) -> bytes | None:
     try:
         file = Attachment(required=False).clean(request.FILES.get(name))
     except forms.ValidationError as error:
-        text = " ".join(map(str, error.messages))
-        raise Problem("bad-file", "{text}", where=name, text=text) from error
+        words = " ".join(map(str, error.messages))
+        raise Problem("bad-file", "{words}", where=name, words=words) from error
     return file.read() if file else None

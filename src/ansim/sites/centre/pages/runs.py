@@ -1,6 +1,5 @@
 """Scripts in a workspace: write one, see what came of it, ask for files to leave."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -8,7 +7,6 @@ from django.http import HttpRequest
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from ansim.errors import N_, Problem
 from ansim.sites import people, takes
 from ansim.sites.centre import outputs, runs, workspaces
 from ansim.sites.centre.pages import common
@@ -183,14 +181,7 @@ def ask(request: HttpRequest, key: str) -> Done:
     _space, _terms, member = common.visit(request, key, "output")
     values = given(request)
     run, files, context = needed(values, "run", "files", "context")
-    tables = values.get("tables") or {}
-    if isinstance(tables, str):
-        try:
-            tables = json.loads(tables)
-        except ValueError as error:
-            raise Problem(
-                "table-spec", N_("The specification is not JSON: {detail}."), where="tables", detail=str(error)
-            ) from error
+    tables = takes.opened(values.get("tables") or {}, "tables")
     chosen = [files] if isinstance(files, str) else list(files)
     name = outputs.from_run(key, member, str(run), chosen, str(context), tables, values.get("parts"))
     return Done(

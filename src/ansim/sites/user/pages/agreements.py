@@ -1,6 +1,5 @@
 """The company's desk: agreements, what is asked under them, the people, and the results."""
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -319,7 +318,7 @@ def extract(request: HttpRequest, key: str) -> Done:
 def federated(request: HttpRequest, key: str) -> Done:
     values = given(request)
     area, method, spec = needed(values, "area", "method", "spec")
-    spec = json.loads(spec) if isinstance(spec, str) else spec
+    spec = takes.opened(spec, "spec")
     person = values.get("member") or request.user.get_username()
     job = work.ask_federated(
         key,
