@@ -8,7 +8,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.governance import areas, purpose
-from ansim.sites import uses
+from ansim.sites import takes, uses
 from ansim.sites.holder import conditions
 from ansim.sites.holder.pages.datasets import READERS
 from ansim.sites.pages import Done, Page, Section, act, form_page, given, page
@@ -97,7 +97,7 @@ def overview(request: HttpRequest) -> Page:
     )
 
 
-@page("steward")
+@page("steward", form=ConditionsForm)
 def change(request: HttpRequest) -> HttpResponse:
     """The form; a program sends {conditions: {permission, areas, modifiers}} to /datasets/conditions/set/."""
 
@@ -116,7 +116,7 @@ def change(request: HttpRequest) -> HttpResponse:
     )
 
 
-@act("steward")
+@act("steward", takes={"conditions": takes.document(required=False)})
 def put(request: HttpRequest) -> Done:
     return _put(given(request).get("conditions") or {}, request)
 
