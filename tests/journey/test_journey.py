@@ -3,8 +3,10 @@ that people reach on the way is looked at in a browser, in Korean and in English
 
 import contextlib
 import os
+import re
 import socket
 
+import duckdb
 import pytest
 from crawl import walk
 from helpers import browser
@@ -86,3 +88,42 @@ def test_every_page_on_the_way_is_fit_to_be_seen(running):
 
 def test_the_end_of_the_agreement_and_the_proof(running, tmp_path):
     played(running, tmp_path / "journey.html", BEFORE_THE_END + 1, 99)
+
+
+def _identifiers(nation: Nation) -> set[bytes]:
+    """Each resident number and phone number that any hospital's register holds, as programs would write them."""
+    found: set[str] = set()
+    for file in nation.folder.rglob("identity.duckdb"):
+        with duckdb.connect(str(file), read_only=True) as register:
+            for row in register.execute("SELECT resident_number, phone FROM identity").fetchall():
+                found.update(str(value) for value in row if value)
+    return {form.encode() for text in found for form in (text, text.replace("-", ""))}
+
+
+def _names(nation: Nation) -> set[str]:
+    found: set[str] = set()
+    for file in nation.folder.rglob("identity.duckdb"):
+        with duckdb.connect(str(file), read_only=True) as register:
+            found.update(name for (name,) in register.execute("SELECT DISTINCT name FROM identity").fetchall())
+    return found
+
+
+def _leaks(text: bytes, numbers: set[bytes], names: set[str]) -> list[str]:
+    """The identifiers in a log. A number by its own shape, so that a log of any length is read once."""
+    shaped = {match[0] for match in re.finditer(rb"\d[\d-]{9,13}\d", text)}
+    said = text.decode("utf-8", "replace")
+    words = set(re.findall(r"[가-힣]{2,4}", said))
+    return sorted({each.decode() for each in shaped & numbers} | (words & names))
+
+
+def test_no_log_of_the_whole_journey_names_anybody(running):
+    """Every log of every site, after all that the journey did, and a log in which somebody is named."""
+    nation = running.nation
+    numbers, names = _identifiers(nation), _names(nation)
+    assert len(numbers) > 1000
+    logs = sorted((nation.folder / "logs").glob("*.log"))
+    assert len(logs) >= len(PLACES)
+    assert {file.name: found for file in logs if (found := _leaks(file.read_bytes(), numbers, names))} == {}
+    number, name = sorted(numbers)[7], sorted(names)[7]
+    planted = logs[0].read_bytes() + b' "text": "no row for ' + number + b'" ' + name.encode() + b" "
+    assert _leaks(planted, numbers, names) == sorted({number.decode(), name})

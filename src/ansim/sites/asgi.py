@@ -22,4 +22,5 @@ def load_kind() -> None:
     """Import what this kind of site handles, so that its handlers, jobs and beats are known."""
     for name in ("transport", "witness", "missing"):
         importlib.import_module(f"ansim.sites.exchange.{name}")
+    importlib.import_module("ansim.sites.operate.watch")
     importlib.import_module("ansim.sites.urls").kind_modules()

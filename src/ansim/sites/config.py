@@ -18,6 +18,8 @@ TABLES = {  # tables whose keys are all known
     "keeper": {"socket", "serves"},
     "tls": {"certificate", "key"},
     "network": {"ca", "proxy", "behind"},
+    "logs": {"file", "days"},
+    "mail": {"host", "port", "tls", "user", "password_file", "sender", "to"},
 }
 KINDS = ("hub", "holder", "centre", "keyagency", "user")
 
@@ -49,6 +51,8 @@ class Site:
     keeper: dict[str, str] = field(default_factory=dict)
     tls: dict[str, str] = field(default_factory=dict)
     network: dict[str, Any] = field(default_factory=dict)
+    logs: dict[str, Any] = field(default_factory=dict)
+    mail: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
     @property

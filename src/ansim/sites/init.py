@@ -27,6 +27,8 @@ COMMENTS = {
     "keeper": "The key process as a service of its own: its socket, and the user whose web process it serves.",
     "tls": "Certificate and key (PEM files) when this site answers HTTPS itself, without a proxy in front.",
     "network": "Calls to the hub: ca (PEM of a private CA), proxy (URL). behind: addresses of TLS proxies in front.",
+    "logs": "A file (turned over at midnight, kept for `days`) instead of standard error.",
+    "mail": "A mail server, and to whom trouble is told: host, port, tls, user, password_file, sender, to.",
     "options": None,
 }
 

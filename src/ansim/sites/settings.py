@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF
 
 from ansim.sites.config import site as _site
+from ansim.sites.operate import logs
 
 _here = _site()
 _sites = Path(__file__).parent
@@ -27,6 +28,7 @@ INSTALLED_APPS = [
     "ansim.sites.store",
 ]
 MIDDLEWARE = [
+    "ansim.sites.operate.metrics.timed",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -126,11 +128,16 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"ansim": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
-}
+LOGGING = logs.configuration(_here)
+
+# Mail to people (see mail.py): without a server it is only written to the log.
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if "host" in _here.mail else "ansim.sites.mail.Console"
+EMAIL_HOST = _here.mail.get("host", "")
+EMAIL_PORT = _here.mail.get("port", 587)
+EMAIL_USE_TLS = _here.mail.get("tls", True)
+EMAIL_HOST_USER = _here.mail.get("user", "")
+EMAIL_HOST_PASSWORD = (
+    _here.path(_here.mail["password_file"]).read_text("utf-8").strip() if "password_file" in _here.mail else ""
+)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = _here.mail.get("sender", f"ansim@{EMAIL_HOST or 'localhost'}")

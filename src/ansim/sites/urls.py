@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.sites import common, lost, openapi, people, session
 from ansim.sites.config import site
+from ansim.sites.operate import pages as operating
 
 
 def kind_modules() -> tuple[ModuleType, ...]:
@@ -33,6 +34,7 @@ def navigation(request: HttpRequest) -> list[tuple[object, str, int]]:
     """
     mine = people.roles(request.user)
     entries = [entry for module in kind_modules() for entry in getattr(module, "NAVIGATION", ())]
+    entries.append((98, _("Operations"), "/operations/", set(operating.OPERATORS), None))
     entries.append((99, _("Record ledger"), "/ledger/", set(people.ROLES), None))
     return [
         (label, url, count(request) if count else 0)
@@ -46,6 +48,9 @@ everywhere = [
     path("sign-out/", session.sign_out),
     path("step-up/", session.step_up),
     path("health/", common.health),
+    path("ready/", operating.ready),
+    path("metrics", operating.measures),
+    path("operations/", operating.operations),
     path("ledger/", common.ledger_page),
     path("ledger/witness/", common.witness_now),
     path("openapi.json", openapi.served),

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 def face(request: HttpRequest) -> dict[str, Any]:
     who_speaks = getattr(settings, "ANSIM_FACE", None)
-    if who_speaks is None:
+    if who_speaks is None or not hasattr(request, "user"):  # refused before anybody was looked up: a wrong host name
         return {}
     site, actor, navigation = import_string(who_speaks)(request)
     return {"face": site, "actor": actor, "navigation": navigation}
