@@ -275,6 +275,7 @@ def life() -> None:
         "table = people.groupby(['age_band', 'sex'], dropna=False).person_id.nunique().rename('n').reset_index()\n"
         "table.to_csv('/out/table.csv', index=False)\n"
         "people.to_csv('/out/people.csv', index=False)\n"
+        "table.to_csv('/out/hand.csv', index=False)\n"
         "print(len(people))\n"
     )
     name = runs.start(KEY, member, script, "표")
@@ -282,7 +283,7 @@ def life() -> None:
     data = runs.get(KEY, name)
     assert data["status"] == "done", data["stderr"]
     assert data["stdout"].strip() == str(len(both))
-    assert {file["name"] for file in data["files"]} == {"table.csv", "people.csv"}
+    assert {file["name"] for file in data["files"]} == {"table.csv", "people.csv", "hand.csv"}
     spec = {
         "ansim": "table/1",
         "title": {"ko": "표", "en": "Table"},
@@ -301,6 +302,7 @@ def life() -> None:
     work()
     assert outputs.get(safe)["status"] == "checking", outputs.notes(safe)
     assert [each["code"] for each in outputs.notes(safe)["findings"]] == ["machine-checked"]
+    by_hand(work, outputs, name, member)
     refused("roles-not-apart", outputs.review, safe, "researcher2", release=True, reason="mine")
     outputs.review(safe, "checker1", release=True, reason="")
     refused("checked-already", outputs.review, safe, "checker1", release=True, reason="")
@@ -331,6 +333,22 @@ def life() -> None:
 
     assert document_bytes(space["certificate"]).startswith(b"%PDF")
     pages()
+
+
+def by_hand(work, outputs, run: str, member: str) -> None:
+    """A table without a specification: the machine hides and rounds what stands in the file, and says that it did."""
+    raw = outputs.from_run(KEY, member, run, ["hand.csv"], "손으로 만든 표", {})
+    work()
+    assert outputs.get(raw)["status"] in ("refused", "checking")
+    safe = outputs.safe_version(raw, member)
+    work()
+    refused("no-safe-version", outputs.safe_version, safe, member)  # it is safe already
+    assert outputs.get(raw)["status"] in ("refused", "withdrawn")
+    assert outputs.get(safe)["status"] == "checking", outputs.notes(safe)
+    codes = {each["code"] for each in outputs.notes(safe)["findings"]}
+    assert {"people-unknown", "safe-version"} <= codes, codes
+    shown = (outputs.place(KEY, safe) / "hand.csv").read_text().splitlines()[1:]
+    assert all(line.rpartition(",")[2] in ("–", "<10") or int(line.rpartition(",")[2]) % 5 == 0 for line in shown)
 
 
 def job(agreed: dict, **facts) -> dict:

@@ -58,3 +58,20 @@ def test_a_report_in_acros_form(folder, tmp_path):
 def test_markup_in_a_name_is_only_a_name(folder):
     (folder / "[bold]x[red].csv").write_text("a,n\nx,3\n")
     assert "[bold]x[red].csv" in "".join(run(folder).stdout.split())
+
+
+def test_the_safe_folder_holds_what_can_be_made_safe_and_says_so(folder, tmp_path):
+    (folder / "deep").mkdir()
+    (folder / "deep" / "small.csv").write_text("sex,n\nF,3\nM,40\nX,50\n")
+    (folder / "rows.csv").write_text("person_id,n\n1,50\n")
+    (folder / "link.csv").symlink_to("/etc/passwd")
+    target = tmp_path / "safe"
+    done = run(folder, "--safe", target)
+    assert done.exit_code == 1
+    assert "no safe version (identifying-column)" in done.stdout
+    made = sorted(str(file.relative_to(target)) for file in target.rglob("*") if file.is_file())
+    assert made == ["deep/small.csv", "safe-version.json", "table.csv"]
+    assert "F,<10" in (target / "deep" / "small.csv").read_text()
+    statement = json.loads((target / "safe-version.json").read_text())
+    assert {file["name"]: file["safe"] for file in statement["files"]}["rows.csv"] is False
+    assert isinstance(run(folder, "--safe", target).exception, Problem)  # never over something

@@ -91,6 +91,17 @@ def _entry(folder: Path, name: str, policy: Policy, claimed: "acro.Claimed | Non
     return FileReport(shown, report.kind, facts.st_size, (*outside, *report.findings), digest=acro.sha256(content))
 
 
+def read(folder: Path, report: FileReport, policy: Policy) -> bytes:
+    """The bytes that were checked. Raises Problem if the file is another one by now."""
+    with open(
+        os.open(folder / report.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+    ) as stream:
+        content = stream.read(policy.max_file_bytes + 1)
+    if acro.sha256(content) != report.digest:
+        raise Problem("files-changed", N_("The file was changed while it was checked."), where=report.name)
+    return content
+
+
 def _unopened(place: Path) -> FileFinding:
     facts = os.lstat(place)
     if stat.S_ISLNK(facts.st_mode):

@@ -15,20 +15,20 @@ from ansim.privacy.disclosure.files_carriers import check_digits, check_header
 from ansim.privacy.disclosure.files_findings import FileFinding
 from ansim.privacy.disclosure.policy import Policy
 
-_IDENTIFYING = re.compile(
+IDENTIFYING = re.compile(
     r"(^|_)(person|patient|subject|participant|member|pseudonym|mrn|rrn|ssn)(_?(id|no|number|key))?$|(^|_)(id|uuid|guid)$"
     r"|환자번호|등록번호|주민|이름|성명|식별|가명",
     re.IGNORECASE,
 )
-_COUNT = re.compile(
+COUNT = re.compile(
     r"^n$|^n_|_n$|^n[ .(]|count|freq|people|persons|patients$|cases$|number|numerator|denominator|total"
     r"|명$|명수|건수|인원|환자수|빈도|합계",
     re.IGNORECASE,
 )
-_NOT_COUNT = re.compile(
+NOT_COUNT = re.compile(
     r"age|year|month|day|week|band|code|concept|date|mean|median|나이|연령|연도|년|월|코드", re.IGNORECASE
 )
-_WHOLE = re.compile(r"^[+-]?\d{1,15}(\.0+)?$")
+WHOLE = re.compile(r"^[+-]?\d{1,15}(\.0+)?$")
 _TOKEN = re.compile(r"^(?=.*\d)[A-Za-z0-9+/_=-]{16,}$")
 _LEAST_ROWS = 20  # fewer rows than this are not taken for rows of people by shape alone
 
@@ -61,7 +61,7 @@ def check_table(rows: list[list[str]], policy: Policy, where: str = "") -> Itera
             N_("Write one value per column in each row."),
             refuses=False,
         )
-    if any(_WHOLE.match(cell) for cell in header):
+    if any(WHOLE.match(cell) for cell in header):
         yield FileFinding(
             "no-header", where, N_("The first row holds numbers, not names."), N_("Name each column."), refuses=False
         )
@@ -75,11 +75,11 @@ def check_table(rows: list[list[str]], policy: Policy, where: str = "") -> Itera
 
 
 def _rows_of_people(header: list[str], columns: list[list[str]], where: str) -> Iterator[FileFinding]:
-    counted = any(_COUNT.search(name) for name in header)
+    counted = any(COUNT.search(name) for name in header)
     for name, values in zip(header, columns, strict=True):
         filled = [value for value in values if value]
         place = f"{where}{name}"
-        if _IDENTIFYING.search(name):
+        if IDENTIFYING.search(name):
             yield FileFinding(
                 "identifying-column",
                 place,
@@ -116,7 +116,7 @@ def _rows_of_people(header: list[str], columns: list[list[str]], where: str) -> 
 
 def _key_like(values: list[str]) -> bool:
     """Whole numbers that are not a plain sequence, or texts; distinct decimals are measurements of a curve."""
-    if all(_WHOLE.match(value) for value in values):
+    if all(WHOLE.match(value) for value in values):
         numbers = sorted(int(float(value)) for value in values)
         steps = {later - earlier for earlier, later in pairwise(numbers)}
         return len(steps) > 1
@@ -125,9 +125,9 @@ def _key_like(values: list[str]) -> bool:
 
 def _counts(name: str, values: list[str], policy: Policy, where: str) -> Iterator[FileFinding]:
     """Small counts cell by cell; in a column whose name says count they refuse, in other whole numbers they ask."""
-    whole = [(row, int(float(value))) for row, value in enumerate(values, start=2) if _WHOLE.match(value)]
-    named = bool(_COUNT.search(name))
-    if not whole or (not named and (_NOT_COUNT.search(name) or len(whole) < len([one for one in values if one]))):
+    whole = [(row, int(float(value))) for row, value in enumerate(values, start=2) if WHOLE.match(value)]
+    named = bool(COUNT.search(name))
+    if not whole or (not named and (NOT_COUNT.search(name) or len(whole) < len([one for one in values if one]))):
         return
     least = 0 if policy.zeros == "hide" else 1
     for row, n in whole:

@@ -12,9 +12,12 @@ from typing import Any
 from django.db import transaction
 
 from ansim.errors import N_, Problem
-from ansim.governance.output import Check, RecordFindings, ReviewExport, Settle, Submit, output
+from ansim.governance.output import Check, RecordFindings, ReviewExport, Settle, Submit, Withdraw, output
+from ansim.privacy.airlock.safe import as_findings, make_safe
 from ansim.privacy.disclosure.files import check_file
+from ansim.privacy.disclosure.files_findings import FileFinding
 from ansim.privacy.disclosure.memory import Asker
+from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.protect import as_csv
 from ansim.sites import clock
 from ansim.sites.centre import agreements, exports, joining, memory, runs, tables, workspaces
@@ -100,29 +103,39 @@ def submit(
 
 
 def safe_version(name: str, member: str) -> str:
-    """The same request with each table file replaced by the protected table; what else was refused is left out."""
+    """The same request with each file replaced by its safe version; what else was refused is left out.
+
+    A table with a specification becomes the protected table of the people; any other file what a machine can make of
+    the file alone, and the checkers read what was done to it.
+    """
     data, held = get(name), notes(name)
     if member not in data["members"]:
         raise Problem("not-a-member", N_("{person} is not a member."), person=member)
     agreements.admit(data["project"], member, "output")
     refused = {finding["file"] for finding in data["findings"] if finding["level"] == "refuse"}
-    folder, bodies, specs = place(data["project"], name), {}, {}
+    folder, bodies = place(data["project"], name), {}
+    facts: dict[str, Any] = {"run": held.get("run", ""), "parts": {}, "tables": {}, "made": {}, "safe_of": name}
     for file in data["files"]:
         report = held["reports"].get(file["name"], {})
+        target = f"{Path(file['name']).stem}.csv" if report.get("spec") else file["name"]
         if report.get("safe"):
-            target = f"{Path(file['name']).stem}.csv"
-            bodies[target], specs[target] = (folder / ".safe" / file["name"]).read_bytes(), report["spec"]
+            bodies[target] = (folder / ".safe" / file["name"]).read_bytes()
+            facts["made"][target] = report.get("made", [])
         elif file["name"] not in refused:
             bodies[file["name"]] = (folder / file["name"]).read_bytes()
-    if not bodies:
+        if report.get("safe") and report.get("spec"):
+            facts["tables"][target] = report["spec"]
+            facts["parts"] |= {target: part} if (part := held.get("parts", {}).get(file["name"])) else {}
+    if not bodies or not facts["made"] or data["status"] not in ("refused", "checking"):
         raise Problem(
             "no-safe-version",
-            N_("Nothing of these files can be released."),
+            N_("There is no safe version of these files."),
             remedy=N_("Submit a table with its specification."),
         )
-    parts = {f"{Path(file).stem}.csv": part for file, part in held.get("parts", {}).items()}
-    facts = {"run": held.get("run", ""), "parts": parts, "tables": specs, "safe_of": name}
-    return submit(data["project"], member, bodies, data["purpose"], facts)
+    with transaction.atomic():
+        if data["status"] == "checking":  # nobody has to judge what its author has replaced
+            ledger.execute(output, name, Withdraw(by=member, reason="replaced by its safe version"), actor=member)
+        return submit(data["project"], member, bodies, data["purpose"], facts)
 
 
 def asker(data: dict) -> Asker:
@@ -154,35 +167,37 @@ def _check(payload: dict) -> dict[str, Any]:
         if spec := held["tables"].get(file["name"]):
             report, found = _table(key, data, file["name"], content, spec, held["parts"].get(file["name"], ""), folder)
         else:
-            checked = check_file(file["name"], content, rules)
-            report = {"route": "people", **checked.as_data()}
-            found = [
-                {
-                    "file": file["name"],
-                    "level": "refuse" if each.refuses else "look",
-                    "code": each.rule,
-                    "place": each.place,
-                    "message": str(each.problem()),
-                    "text": each.text,
-                    "remedy": each.remedy,
-                    "facts": each.facts,
-                }
-                for each in checked.findings
-            ]
-            note = N_("The people behind this file are not known here: people judge it.")
-            found.append(
-                {
-                    "file": file["name"],
-                    "level": "look",
-                    "code": "people-unknown",
-                    "place": "",
-                    "message": note,
-                    "text": note,
-                }
-            )
+            report, found = _by_people(file["name"], content, rules, folder)
+            found += (held.get("made") or {}).get(file["name"], [])
         findings += found
         reports[file["name"]] = report
     return {"findings": findings, "reports": reports}
+
+
+def _by_people(file: str, content: bytes, rules: Policy, folder: Path) -> tuple[dict, list[dict]]:
+    """A file of which the people are unknown: what forbids it, and its safe version where there is one."""
+    checked, safe = check_file(file, content, rules), make_safe(file, content, rules)
+    report = {"route": "people", **checked.as_data(), "safe": safe.changed}
+    if safe.changed and safe.content is not None:
+        (folder / ".safe").mkdir(exist_ok=True)
+        (folder / ".safe" / file).write_bytes(safe.content)
+        report["made"] = [_finding(file, each) for each in as_findings(safe)]
+    note = N_("The people behind this file are not known here: people judge it.")
+    unknown = {"file": file, "level": "look", "code": "people-unknown", "place": "", "message": note, "text": note}
+    return report, [*(_finding(file, each) for each in checked.findings), unknown]
+
+
+def _finding(file: str, found: FileFinding) -> dict:
+    return {
+        "file": file,
+        "level": "refuse" if found.refuses else "look",
+        "code": found.rule,
+        "place": found.place,
+        "message": str(found.problem()),
+        "text": found.text,
+        "remedy": found.remedy,
+        "facts": found.facts,
+    }
 
 
 def _table(

@@ -274,7 +274,7 @@ def _answer(name: str, state: Any, roles: set[str], held: dict) -> Answer:
     if state.status == "refused" and safe:
         who = _("The author, with the safe version")
     actions = []
-    if "researcher" in roles and state.status == "refused" and safe:
+    if "researcher" in roles and state.status in ("refused", "checking") and safe:
         actions.append(Action(_("Ask for the safe version"), f"/outputs/{name}/safe/", method="post"))
     return Answer(
         OUTPUT[state.status],
