@@ -37,6 +37,8 @@ _MAGIC = (
     (b"\x80\x04", "pickle"), (b"\x80\x05", "pickle"),
 )  # fmt: skip
 
+_PATH = re.compile(r"""\s(?:d|points|transform)=(?:"[^"]*"|'[^']*')""")  # numbers that draw; each looks like anything
+
 
 @dataclass(frozen=True)
 class FileReport:
@@ -133,7 +135,7 @@ def _findings(name: str, kind: str, content: bytes, policy: Policy) -> Iterator[
 
 
 def _text_findings(kind: str, text: str, policy: Policy) -> Iterator[FileFinding]:
-    yield from check_text(text)
+    yield from check_text(_PATH.sub(_empty, text) if kind == "svg" else text)
     yield from check_carriers(text)
     if kind == "csv" or kind == "tsv":
         yield from _delimited(text, "," if kind == "csv" else "\t", policy)
@@ -147,6 +149,11 @@ def _text_findings(kind: str, text: str, policy: Policy) -> Iterator[FileFinding
         if kind == "html" or re.search(r"<[a-zA-Z!/]", text):
             yield from check_html(text)
         yield from _tables_in_text(text, policy)
+
+
+def _empty(found: re.Match[str]) -> str:
+    """Nothing but the line breaks, so that what follows stays on its line."""
+    return "\n" * found[0].count("\n")
 
 
 def _delimited(text: str, separator: str, policy: Policy) -> Iterator[FileFinding]:

@@ -31,6 +31,7 @@ def check_carriers(text: str) -> Iterator[FileFinding]:
     yield from _encoded(text)
     yield from _invisible(text)
     yield from _blanks(text)
+    yield from _alike(text)
 
 
 def dense(word: str) -> bool:
@@ -87,6 +88,20 @@ def _blanks(text: str) -> Iterator[FileFinding]:
             N_("{count} lines end in blanks of different length or kind."),
             N_("Remove blanks at the ends of lines."),
             {"count": len(ends) + len(inner)},
+            refuses=False,
+        )
+
+
+def _alike(text: str) -> Iterator[FileFinding]:
+    """Latin words with Greek or Cyrillic letters in them. A single one, as in µg or β-blocker, stands apart."""
+    words = [] if text.isascii() else re.findall(r"[a-zA-Z][\u0370-\u03ff\u0400-\u052f]|[\u0400-\u052f][a-zA-Z]", text)
+    if len(words) > 2:
+        yield FileFinding(
+            "letters-alike",
+            "",
+            N_("{count} words mix letters of two alphabets that look alike."),
+            N_("Type the words again."),
+            {"count": len(words)},
             refuses=False,
         )
 

@@ -1,5 +1,6 @@
 """PNG pictures, chunk by chunk ([PNG] W3C Recommendation, third edition): what is not needed to draw them."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ _KNOWN = {
     b"pHYs": 9, b"sBIT": 4, b"bKGD": 6,
 }  # fmt: skip
 _TEXT = {b"tEXt", b"zTXt", b"iTXt"}
-_MOST_TEXT = 200  # bytes; "Software" of a plotting library has some 50
+_MOST_TEXT = 200  # bytes
+_PLOTTER = re.compile(rb"Software\0Matplotlib version\d\.\d{1,2}\.\d{1,2}, https://matplotlib\.org/")  # no room in it
 _MOST_PIXELS = 50_000_000
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type: samples a pixel
 
@@ -28,7 +30,9 @@ def check_png(content: bytes) -> Iterator[FileFinding]:
         if len(check) < 4 or struct.unpack(">I", check)[0] != zlib.crc32(kind + body):
             yield damaged("PNG")
             return
-        if kind in _TEXT:
+        if kind == b"tEXt" and _PLOTTER.fullmatch(body):
+            pass
+        elif kind in _TEXT:
             texts += length
             name = f"{kind.decode()}: {body[:30].partition(bytes(1))[0].decode('latin-1')}"
             yield hidden(name, refuses=texts > _MOST_TEXT)

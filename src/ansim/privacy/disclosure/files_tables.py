@@ -26,7 +26,8 @@ COUNT = re.compile(
     re.IGNORECASE,
 )
 NOT_COUNT = re.compile(
-    r"age|year|month|day|week|band|code|concept|date|mean|median|나이|연령|연도|년|월|코드", re.IGNORECASE
+    r"age|year|month|day|week|time|band|code|concept|date|mean|median|나이|연령|연도|년|월|시간|기간|코드",
+    re.IGNORECASE,
 )
 WHOLE = re.compile(r"^[+-]?\d{1,15}(\.0+)?$")
 _TOKEN = re.compile(r"^(?=.*\d)[A-Za-z0-9+/_=-]{16,}$")
