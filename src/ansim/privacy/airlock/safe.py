@@ -59,7 +59,8 @@ def make_safe(name: str, content: bytes, policy: Policy) -> Safe:
     if not found.findings:
         return Safe(name, content, ())
     kind = PurePosixPath(name).suffix.lstrip(".").lower()
-    body, changes = content, ()
+    body: bytes = content
+    changes: list[Change] = []
     try:
         if kind in _MAKERS:
             body, changes = _MAKERS[kind](content, policy)
