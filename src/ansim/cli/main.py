@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ansim.cli import deid, load, release, signing
+from ansim.cli import deid, load, release, sandbox, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.airlock import app as airlock
 from ansim.cli.analyse import analyse
@@ -49,6 +49,7 @@ app.add_typer(airlock, name="airlock")
 app.add_typer(agreement, name="agreement")
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(load.app, name="load")
+app.add_typer(sandbox.app, name="sandbox")
 
 
 @app.command()

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from ansim.errors import N_, Problem
-from ansim.sites.centre.sandbox import prepare_package_set, sweep
+from ansim.sites.centre.sandbox import prepare_package_set, sweep, walkable
+from ansim.sites.centre.sandbox.packages import offered
 from ansim.sites.config import site
 from ansim.sites.store import worker
 
@@ -18,10 +19,7 @@ def place() -> Path:
     A centre that root runs starts the sandbox as nobody, who must be able to walk to the folder.
     """
     own = site().path("packages")
-    reachable = (
-        all(parent.stat().st_mode & 0o001 for parent in site().folder.parents) and site().folder.stat().st_mode & 0o001
-    )
-    if os.geteuid() != 0 or reachable:
+    if walkable(site().folder):
         return own
     name = hashlib.sha256(str(site().folder).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ansim-packages-{name}"
@@ -37,7 +35,7 @@ def prepare() -> None:
     work = target.with_name(f"{target.name}.making")
     shutil.rmtree(work, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
-    prepare_package_set(work)
+    prepare_package_set(work, offered())
     work.rename(target)
     site().path("packages.sha256").write_text(_seal(target))
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from ansim.errors import N_, Problem
 from ansim.sites import clock
 from ansim.sites.centre import agreements, packages, workspaces
-from ansim.sites.centre.sandbox import Limits, SandboxJob, run
+from ansim.sites.centre.sandbox import Limits, SandboxJob, languages, run
 from ansim.sites.config import site
 from ansim.sites.exchange.bulk import digest
 from ansim.sites.store import jobs, ledger
@@ -36,7 +36,7 @@ def of(key: str) -> list[dict]:
     return [found.data for found in Record.objects.filter(kind="run", data__agreement=key).order_by("-updated")]
 
 
-def start(key: str, member: str, script: str, title: str) -> str:
+def start(key: str, member: str, script: str, title: str, language: str = "python") -> str:
     """Queue a script of a member; gives the run's name."""
     agreements.admit(key, member, "run")
     space = workspaces.get(key)
@@ -46,6 +46,8 @@ def start(key: str, member: str, script: str, title: str) -> str:
         raise Problem(
             "script", N_("A script has at least one and at most {most} characters."), where="script", most=MOST_SCRIPT
         )
+    if language not in languages.available():
+        raise Problem("no-language", N_("Scripts in {language} do not run here."), where="language", language=language)
     name = f"run-{secrets.token_hex(6)}"
     with transaction.atomic():
         code = ledger.keep_bytes(script.encode(), "script", "text/x-python")
@@ -55,6 +57,7 @@ def start(key: str, member: str, script: str, title: str) -> str:
             "by": member,
             "title": title[:200],
             "script": code,
+            "language": language,
             "status": "queued",
             "parts": workspaces.readable(space),
             "asked": clock.iso(clock.now()),
@@ -97,9 +100,10 @@ def _run(payload: dict) -> dict[str, Any]:
     work = final.with_name(f".{name}")
     shutil.rmtree(work, ignore_errors=True)
     (work / "code").mkdir(parents=True)
-    (work / "code" / "main.py").write_bytes(ledger.document_bytes(data["script"]))
+    script = f"main{languages.ENDING[data.get('language', 'python')]}"
+    (work / "code" / script).write_bytes(ledger.document_bytes(data["script"]))
     limits = Limits(wall=float(site().options.get("run_seconds", 300)))
-    job = SandboxJob(work / "code", workspaces.room(key), work / "out", packages=packages.folder(), limits=limits)
+    job = SandboxJob(work / "code", workspaces.room(key), work / "out", script, packages.folder(), limits)
     stop = _cancels.setdefault(name, threading.Event())
     if not _room.acquire(blocking=False):
         raise jobs.Later(0.5, "another script is running", counts=False)

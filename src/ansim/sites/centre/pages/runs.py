@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from ansim.sites import people, takes
 from ansim.sites.centre import outputs, runs, workspaces
 from ansim.sites.centre.pages import common
+from ansim.sites.centre.sandbox import languages
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, needed, page, page_and_act
 from ansim.sites.store import ledger
 from ansim.sites.web.forms import Form
@@ -25,13 +26,21 @@ table.to_csv("/out/table.csv", index=False)
 """
 
 
+LANGUAGES = {"python": "Python", "r": "R", "sql": "SQL (DuckDB)"}
+
+
 class Script(Form):
     title = forms.CharField(label=_("Title"), max_length=200)
     script = forms.CharField(
-        label=_("Python script"),
+        label=_("Script"),
         initial=EXAMPLE,
         widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false"}),
         help_text=_("Data are read from /data, results are written to /out. There is no network."),
+    )
+    language = forms.ChoiceField(
+        label=_("Language"),
+        choices=[(name, words) for name, words in LANGUAGES.items() if name in languages.available()],
+        help_text=_("In SQL each file of /data is a view by its path: frame, or linked/person in double quotes."),
     )
 
 
@@ -96,7 +105,8 @@ def start(request: HttpRequest, key: str) -> Done:
     _space, _terms, member = common.visit(request, key, "run")
     values = given(request)
     (script,) = needed(values, "script")
-    name = runs.start(key, member, str(script), str(values.get("title") or ""))
+    language = str(values.get("language") or "python")
+    name = runs.start(key, member, str(script), str(values.get("title") or ""), language)
     return Done(f"/workspaces/{key}/runs/{name}/", _("The script is on its way into the sandbox."), {"run": name})
 
 

@@ -2,7 +2,18 @@
 
 from .doctor import doctor
 from .job import Limits, Refused, SandboxJob, SandboxResult
-from .packages import prepare_package_set
+from .packages import kept, prepare_package_set, walkable
 from .run import run, sweep
 
-__all__ = ["Limits", "Refused", "SandboxJob", "SandboxResult", "doctor", "prepare_package_set", "run", "sweep"]
+__all__ = [
+    "Limits",
+    "Refused",
+    "SandboxJob",
+    "SandboxResult",
+    "doctor",
+    "kept",
+    "prepare_package_set",
+    "run",
+    "sweep",
+    "walkable",
+]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ansim.errors import N_, Problem
 
-from .run import PYTHON, bwrap_version
+from .languages import PYTHON
+from .run import bwrap_version
 from .syscalls import write_filter
 
 

@@ -5,6 +5,7 @@ The sandbox runs Debian's Python, which must have our minor version: compiled mo
 
 import hashlib
 import importlib.metadata as metadata
+import importlib.util
 import json
 import os
 import shutil
@@ -18,8 +19,10 @@ from packaging.requirements import Requirement
 from ansim.errors import N_, Problem
 
 from .job import Limits, SandboxJob
-from .run import PYTHON, run
+from .languages import PYTHON
+from .run import run
 
+LAB = ("jupyterlab", "ipykernel")  # beside WANTED where they are installed
 WANTED = ("pandas", "numpy", "matplotlib", "pyarrow", "duckdb", "scipy", "statsmodels")
 
 
@@ -43,6 +46,35 @@ def closure(wanted: tuple[str, ...] = WANTED) -> dict[str, metadata.Distribution
         needs = map(Requirement, found[name].requires or ())
         todo += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
     return found
+
+
+def lab_installed() -> bool:
+    return all(importlib.util.find_spec(name) for name in LAB)
+
+
+def offered() -> tuple[str, ...]:
+    """What a centre's set is made of."""
+    return WANTED + (LAB if lab_installed() else ())
+
+
+def kept(wanted: tuple[str, ...], cache: Path) -> Path:
+    """The set of these packages in a cache folder, made when it is not there or when a version changed."""
+    versions = sorted(f"{name}=={found.version}" for name, found in closure(wanted).items())
+    target = cache / f"packages-{hashlib.sha256(' '.join(versions).encode()).hexdigest()[:16]}"
+    if not (target / "packages.json").is_file():
+        work = target.with_name(f".{target.name}-{os.getpid()}")
+        shutil.rmtree(work, ignore_errors=True)
+        prepare_package_set(work, wanted)
+        shutil.rmtree(target, ignore_errors=True)
+        work.rename(target)
+    if target.is_symlink() or target.stat().st_uid != os.geteuid():
+        raise Problem("foreign-packages", N_("{folder} belongs to somebody else."), folder=str(target))
+    return target
+
+
+def walkable(folder: Path) -> bool:
+    """Whether the sandbox's user comes as far as this folder: everybody does, or nobody changes user."""
+    return os.geteuid() != 0 or all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
 
 
 def prepare_package_set(target: Path, wanted: tuple[str, ...] = WANTED) -> dict:
@@ -72,9 +104,11 @@ def _copy(found: metadata.Distribution, target: Path) -> dict:
     digest = hashlib.sha256()
     for file in sorted(found.files or (), key=str):
         source = Path(str(found.locate_file(file)))
-        if ".." in file.parts or file.is_absolute() or "__pycache__" in file.parts or not source.is_file():
+        shared = file.parts[:6] == (*3 * ("..",), "share", "jupyter", "lab")  # its pages lie beside the libraries
+        inside = Path(*file.parts[3:]) if shared else Path(file)
+        if ".." in inside.parts or file.is_absolute() or "__pycache__" in file.parts or not source.is_file():
             continue
-        copy = target / file
+        copy = target / inside
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, copy)
         copy.chmod(0o644)

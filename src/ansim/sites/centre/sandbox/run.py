@@ -19,13 +19,12 @@ from typing import IO
 
 from ansim.errors import N_, Problem
 
-from . import cgroup
+from . import cgroup, isolation, languages
 from .collect import extract
-from .job import MIB, SandboxJob, SandboxResult
+from .job import SandboxJob, SandboxResult
 from .syscalls import write_filter
 
 PREFIX = "ansim-job-"
-PYTHON = "/usr/bin/python3"
 INNER = """
 [ -d /packages/.matplotlib ] && cp -r /packages/.matplotlib /tmp/matplotlib
 "$@" 3>&-
@@ -34,15 +33,6 @@ kill -9 -1 2>/dev/null
 tar --format=posix -C /out -cf - . >&3 2>/dev/null
 exit $code
 """
-JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 97; shift; n=$((n-1)); done; exec "$@"'
-
-
-# Isolated mode, and a path of our own: the standard library, the sealed packages, the job's code. The host's own
-# packages (dist-packages) would make what a script sees depend on the machine.
-START = (
-    "import sys, runpy; sys.path[:] = [p for p in sys.path if 'dist-packages' not in p] + ['/packages', '/code']; "
-    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-)
 
 
 @cache
@@ -68,11 +58,8 @@ def run(job: SandboxJob, cancel: threading.Event | None = None) -> SandboxResult
     stage = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=job.staging_root))
     try:
         for part in ("code", "data"):
-            _copy(getattr(job, part), stage / part)
-        stage.chmod(0o700)
-        if os.geteuid() == 0:
-            for path in (stage, *stage.rglob("*")):
-                os.chown(path, job.uid, job.uid, follow_symlinks=False)
+            copy_plain(getattr(job, part), stage / part)
+        give_to(stage, job.uid)
         with cgroup.limited(stage.name, job.limits.memory, job.limits.processes + 8) as (level, groups):
             uid = job.uid if os.geteuid() == 0 else os.geteuid()
             facts = {"bwrap": version, "userns": True, "seccomp": True, "cgroup": level, "uid": uid}
@@ -92,13 +79,21 @@ def sweep(staging_root: Path | None = None) -> int:
     return gone
 
 
-def _copy(source: Path, target: Path) -> None:
+def give_to(stage: Path, uid: int) -> None:
+    """For the sandbox's user alone, where we are root and that is somebody else."""
+    stage.chmod(0o700)
+    if os.geteuid() == 0:
+        for path in (stage, *stage.rglob("*")):
+            os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def copy_plain(source: Path, target: Path) -> None:
     """Copy regular files only: a link in the source could name any file of the host."""
     target.mkdir()
     for entry in sorted(source.iterdir()):
         mode = entry.lstat().st_mode
         if stat.S_ISDIR(mode):
-            _copy(entry, target / entry.name)
+            copy_plain(entry, target / entry.name)
         elif stat.S_ISREG(mode):
             shutil.copyfile(entry, target / entry.name, follow_symlinks=False)
         else:
@@ -107,66 +102,16 @@ def _copy(source: Path, target: Path) -> None:
 
 def _command(job: SandboxJob, stage: Path, groups: list[Path], filter_fd: int, out_fd: int, args_fd: int) -> list[str]:
     limit = job.limits
-    root = os.geteuid() == 0
-    user = [f"--reuid={job.uid}", f"--regid={job.uid}", "--clear-groups"] if root else []
-    packages = ["--ro-bind", str(job.packages), "/packages"] if job.packages else []
     options = [
-        *[
-            "--unshare-all",
-            "--unshare-user",
-            "--disable-userns",
-            "--uid",
-            "1000",
-            "--gid",
-            "1000",
-            "--hostname",
-            "sandbox",
-        ],
-        *[
-            "--ro-bind",
-            "/usr",
-            "/usr",
-            "--symlink",
-            "usr/bin",
-            "/bin",
-            "--symlink",
-            "usr/lib",
-            "/lib",
-            "--symlink",
-            "usr/lib64",
-            "/lib64",
-        ],
-        *["--proc", "/proc", "--ro-bind", "/dev/null", "/proc/cmdline", "--dev", "/dev"],
-        *f"--size {64 * MIB} --tmpfs /dev/shm --size {limit.scratch} --tmpfs /tmp".split(),
-        *f"--size {limit.output} --tmpfs /out".split(),
-        *["--ro-bind", str(stage / "data"), "/data", "--ro-bind", str(stage / "code"), "/code", *packages],
-        *[
-            "--remount-ro",
-            "/dev",
-            "--remount-ro",
-            "/",
-            "--chdir",
-            "/out",
-            "--new-session",
-            "--die-with-parent",
-            "--cap-drop",
-            "ALL",
-        ],
-        *["--setenv", "HOME", "/tmp", "--setenv", "LANG", "C.UTF-8", "--setenv", "MPLBACKEND", "agg"],  # noqa: S108 - inside the sandbox
-        *["--setenv", "PYTHONPATH", "/packages", "--setenv", "MPLCONFIGDIR", "/tmp/matplotlib"],  # noqa: S108
-        *["--setenv", "PYTHONDONTWRITEBYTECODE", "1", "--setenv", "OPENBLAS_NUM_THREADS", "2"],
-        *["--seccomp", str(filter_fd)],
+        *isolation.base(limit, job.packages),
+        *isolation.words(f"--size {limit.output} --tmpfs /out"),
+        *["--ro-bind", str(stage / "data"), "/data", "--ro-bind", str(stage / "code"), "/code"],
+        *isolation.closed("/out"),
+        *["--setenv", "PYTHONPATH", "/packages", "--seccomp", str(filter_fd)],
     ]
-    os.write(args_fd, "\0".join(options).encode() + b"\0")
-    os.lseek(args_fd, 0, os.SEEK_SET)
     inner = ["/usr/bin/prlimit", f"--nproc={limit.processes}", "/bin/sh", "-c", f"exec 3>&{out_fd}\n{INNER}", "sh"]
-    return [
-        *["/bin/sh", "-c", JOIN, "sh", str(len(groups)), *map(str, groups)],
-        *["/usr/bin/setpriv", *user, "--no-new-privs", "/usr/bin/prlimit", f"--as={limit.memory}"],
-        *[f"--cpu={limit.cpu}", f"--fsize={limit.file_size}", "--nofile=256", "--core=0"],
-        *["/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "/usr/bin/bwrap", "--args", str(args_fd)],
-        *[*inner, PYTHON, "-I", "-c", START, f"/code/{job.script}"],
-    ]
+    started = isolation.launch(limit, job.uid, groups, isolation.args_file(args_fd, options))
+    return [*started, *inner, *languages.command(job)]
 
 
 class _Capped(threading.Thread):
@@ -187,7 +132,7 @@ class _Capped(threading.Thread):
         return self.keep.read().decode("utf-8", "replace")
 
 
-def _high(descriptor: int) -> int:
+def high(descriptor: int) -> int:
     """A copy of the descriptor out of the way of the one-digit numbers."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 20)
 
@@ -196,7 +141,7 @@ def _supervise(job: SandboxJob, stage: Path, groups: list[Path], facts: dict, ca
     began = time.monotonic()
     limit = job.limits
     read_end, low = os.pipe()
-    write_end = _high(low)
+    write_end = high(low)
     os.close(low)
     out_fd = 9  # dash redirects to one-digit descriptors only
     with (
@@ -211,7 +156,7 @@ def _supervise(job: SandboxJob, stage: Path, groups: list[Path], facts: dict, ca
         try:
             write_filter(rules)
             rules.seek(0)
-            passed = [_high(rules.fileno()), _high(args.fileno())]
+            passed = [high(rules.fileno()), high(args.fileno())]
             command = _command(job, stage, groups, passed[0], out_fd, passed[1])
             redirect = ["/bin/bash", "-c", f'exec {out_fd}>&{write_end} {write_end}>&-; exec "$@"', "bash"]
             process = subprocess.Popen(

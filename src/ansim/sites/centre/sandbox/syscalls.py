@@ -1,16 +1,18 @@
 """The system calls that researchers' code never needs, refused by seccomp.
 
-No socket of any family is opened (socketpair stays, asyncio needs it). Foreign ABIs are killed by libseccomp itself.
+Scripts open no socket of any family (socketpair stays, asyncio needs it); notebooks open
+Unix sockets only. Foreign ABIs are killed by libseccomp itself.
 """
 
 import errno
+import socket
 from typing import IO
 
 from ansim.errors import N_, Problem
 
 # fmt: off
 REFUSED = (
-    "socket", "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree",
+    "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree",
     "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "ptrace", "process_vm_readv",
     "process_vm_writev", "kcmp", "pidfd_getfd", "keyctl", "add_key", "request_key", "bpf", "userfaultfd",
     "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "init_module", "finit_module",
@@ -25,8 +27,12 @@ NAMESPACES = (0x00000080, 0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x1000
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
 
-def write_filter(target: IO[bytes]) -> None:
-    """Write the compiled filter (BPF) to target. Raises Problem when libseccomp is missing."""
+def write_filter(target: IO[bytes], *, local_sockets: bool = False) -> None:
+    """Write the compiled filter (BPF) to target. Raises Problem when libseccomp is missing.
+
+    local_sockets: Unix sockets may be opened, which a notebook's kernels need to talk with their server. They reach no
+    further than the sandbox's own files and network namespace.
+    """
     try:
         import pyseccomp as seccomp
     except (ImportError, OSError, RuntimeError) as error:
@@ -37,6 +43,8 @@ def write_filter(target: IO[bytes]) -> None:
         ) from error
     rules = seccomp.SyscallFilter(seccomp.ALLOW)
     refuse = seccomp.ERRNO(errno.EPERM)
+    families = (seccomp.Arg(0, seccomp.NE, socket.AF_UNIX),) if local_sockets else ()
+    rules.add_rule(refuse, "socket", *families)
     for name in REFUSED:
         rules.add_rule(refuse, name)
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags are in memory, out of seccomp's sight
