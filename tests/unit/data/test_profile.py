@@ -137,3 +137,24 @@ def test_rules_that_protect_nobody_are_refused(small_cdm, threshold, base):
     con = small_cdm().con
     with pytest.raises(Problem):
         profile(con, threshold=threshold, base=base)
+
+
+def test_years_long_past_and_to_come_count_as_any_other(small_cdm):
+    """Years are bits of numbers where they have one (1920 to 2043), and are counted by themselves where not."""
+    cdm = small_cdm().people([(number, 1980, 8507) for number in range(1, 16)])
+    years = (1899, 1919, 1920, 1981, 1982, 2043, 2044, 2099)
+    days = [(who, date(year, month, 1)) for who in range(1, 13) for year in years for month in (1, 12)]
+    cdm.conditions((i, who, 40481087, day) for i, (who, day) in enumerate(days, 1))
+    cdm.measurements((i, who, 3006322, day, 36.5) for i, (who, day) in enumerate(days, 1))
+    told = profile(cdm.con, threshold=10, base=3)
+    assert [row["year"] for row in told["people_by_year"] if row["people"]] == list(years)
+    assert {row["people"] for row in told["people_by_year"]} == {None, 12}
+
+
+def test_pairs_are_people_with_both(small_cdm):
+    cdm = small_cdm().people([(number, 1980, 8507) for number in range(1, 41)])
+    first, second = CONDITIONS[:2]
+    having = [(who, first) for who in range(1, 25)] + [(who, second) for who in range(13, 31)]
+    cdm.conditions((i, who, what, date(2010, 1, 1)) for i, (who, what) in enumerate(having * 2, 1))
+    told = profile(cdm.con, threshold=6, base=3)
+    assert [(row["first"], row["second"], row["people"]) for row in told["pairs"]] == [(first, second, 12)]

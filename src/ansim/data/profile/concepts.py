@@ -44,10 +44,13 @@ def _cube(event: Event) -> str:
       cell AS (
         SELECT concept, records, filled, COALESCE(last, {NOWHERE}) AS last, COALESCE(sex, {NOWHERE}) AS sex,
           COALESCE({sql.band("first - born")}, {NOWHERE}) AS band
-        FROM own JOIN people USING (person_id))
-      SELECT concept, last, band, sex, COUNT(*), SUM(records), SUM(filled),
-        COUNT(CASE WHEN filled > 0 THEN 1 END), COUNT(CASE WHEN filled < records THEN 1 END)
-      FROM cell GROUP BY GROUPING SETS ((concept), (concept, last), (concept, band, sex))"""
+        FROM own JOIN people USING (person_id)),
+      counted AS (
+        SELECT concept, last, band, sex, COUNT(*) AS n, SUM(records) AS records, SUM(filled) AS filled,
+          COUNT(CASE WHEN filled > 0 THEN 1 END) AS valued, COUNT(CASE WHEN filled < records THEN 1 END) AS without
+        FROM cell GROUP BY 1, 2, 3, 4)
+      SELECT concept, last, band, sex, SUM(n), SUM(records), SUM(filled), SUM(valued), SUM(without)
+      FROM counted GROUP BY GROUPING SETS ((concept), (concept, last), (concept, band, sex))"""
 
 
 def _by_year(event: Event) -> str:
@@ -116,20 +119,17 @@ def _without_unknown(cells: dict[int, int]) -> dict[int, int]:
 
 
 def pair_queries(events: list[Event], variables: list[dict]) -> dict[str, str]:
-    """One column for each pair of the commonest concepts, over one row a person: nothing is joined with itself."""
+    """(set of the commonest concepts as bits, people with just these of them): nothing is joined with itself."""
     found = {}
     for event in events:
         top = _top(event.kind, variables)
         if event.kind not in IN_PAIRS or len(top) < 2:
             continue
-        flags = ", ".join(
-            f"MAX(CASE WHEN {event.concept} = {concept} THEN 1 ELSE 0 END) AS c{concept}" for concept in top
-        )
-        sums = [f"SUM(c{concept})" for concept in top] + [f"SUM(c{a} * c{b})" for a, b in combinations(top, 2)]
-        listed = ", ".join(map(str, top))
+        bits = " ".join(f"WHEN {concept} THEN {1 << place}" for place, concept in enumerate(top))
         found[f"pairs: {event.kind}"] = (
-            f"SELECT {', '.join(sums)} FROM (SELECT person_id, {flags} FROM {sql.known(event.table)} "
-            f"AND {event.concept} IN ({listed}) GROUP BY person_id) AS own"
+            f"SELECT those, COUNT(*) FROM (SELECT person_id, BIT_OR(CASE {event.concept} {bits} END) AS those "
+            f"FROM {sql.known(event.table)} AND {event.concept} IN ({', '.join(map(str, top))}) "
+            "GROUP BY person_id) AS own GROUP BY those"
         )
     return found
 
@@ -144,9 +144,11 @@ def pairs(variables: list[dict], answers: dict[str, list[tuple]], people: int, r
     for kind in IN_PAIRS:
         if f"pairs: {kind}" not in answers:
             continue
-        top, sums = _top(kind, variables), [int(number or 0) for number in answers[f"pairs: {kind}"][0]]
-        own = dict(zip(top, sums, strict=False))
-        for (a, b), both in zip(combinations(top, 2), sums[len(top) :], strict=True):
+        top, sets = _top(kind, variables), answers[f"pairs: {kind}"]
+        bit = {concept: 1 << place for place, concept in enumerate(top)}
+        own = {concept: sum(n for those, n in sets if those & bit[concept]) for concept in top}
+        for a, b in combinations(top, 2):
+            both = sum(n for those, n in sets if those & bit[a] and those & bit[b])
             if both and rule.apart(both, own[a] - both, own[b] - both, people - own[a] - own[b] + both):
                 found.append({"event": kind, "first": a, "second": b, "people": rule.told(both)})
     return found

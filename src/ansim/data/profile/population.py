@@ -29,19 +29,29 @@ def queries(columns: dict[str, dict[str, str]], events: list[Event]) -> dict[str
 
 
 def _of_events(events: list[Event]) -> dict[str, str]:
-    years = " UNION ".join(
-        f"SELECT person_id, {sql.year(event.start)} AS y FROM {event.table} GROUP BY 1, 2" for event in events
+    """Years as bits of numbers: one group a person and table, where a union of person-years has one a year."""
+    masks = ", ".join(f"BIT_OR({sql.year_bit('y', span)}) AS y{span}" for span in range(len(sql.YEAR_SPANS)))
+    own = " UNION ALL ".join(
+        f"SELECT person_id, MAX(y) AS y, {masks} FROM ("
+        f"SELECT person_id, {sql.year(event.start)} AS y FROM {event.table}) AS e GROUP BY person_id"
+        for event in events
     )
-    last = " UNION ALL ".join(
-        f"SELECT person_id, MAX({sql.year(event.start)}) AS y FROM {event.table} GROUP BY person_id" for event in events
+    merged = ", ".join(f"BIT_OR(y{span}) AS y{span}" for span in range(len(sql.YEAR_SPANS)))
+    bits = ", ".join(
+        f"SUM((y{span} >> {place}) & 1)" for span, years in enumerate(sql.YEAR_SPANS) for place in range(len(years))
+    )
+    outside = " UNION ".join(
+        f"SELECT person_id, {sql.year(event.start)} AS y FROM {event.table} "
+        f"WHERE {event.start} < DATE '{sql.YEARS[0]}-01-01' OR {event.start} > DATE '{sql.YEARS[-1]}-12-31'"
+        for event in events
     )
     return {
-        "population: years": f"SELECT y, COUNT(*) FROM ({years}) AS e WHERE y IS NOT NULL "
-        "AND person_id IN (SELECT person_id FROM person) GROUP BY y",
-        "population: age and sex": f"""WITH {sql.PEOPLE}, seen AS (
-            SELECT person_id, MAX(y) AS y FROM ({last}) AS e WHERE y IS NOT NULL GROUP BY person_id)
-            SELECT {sql.band("y - born")} AS band, sex, COUNT(*)
+        "population: age, sex and years": f"""WITH {sql.PEOPLE}, seen AS (
+            SELECT person_id, MAX(y) AS y, {merged} FROM ({own}) AS e GROUP BY person_id HAVING MAX(y) IS NOT NULL)
+            SELECT {sql.band("y - born")} AS band, sex, COUNT(*), {bits}
             FROM people JOIN seen USING (person_id) GROUP BY 1, 2""",
+        "population: other years": f"SELECT y, COUNT(*) FROM ({outside}) AS e "
+        "WHERE person_id IN (SELECT person_id FROM person) GROUP BY y",
     }
 
 
@@ -103,7 +113,7 @@ def _banded(number: str, bands: tuple[tuple[int, str], ...]) -> str:
 
 def assemble(answers: dict[str, list[tuple]], rule: Rule) -> dict[str, Any]:
     people = answers["population: people"][0][0]
-    years = _years(answers.get("population: years", []), rule)
+    years = _years(_people_of_years(answers), rule)
     shown = [row["year"] for row in years if row["people"] is not None]
     return {
         "people": rule.told(people),
@@ -119,16 +129,22 @@ def assemble(answers: dict[str, list[tuple]], rule: Rule) -> dict[str, Any]:
     }
 
 
-def _years(rows: list[tuple], rule: Rule) -> list[dict]:
+def _people_of_years(answers: dict[str, list[tuple]]) -> dict[int, int]:
+    """{year: people with a record}, from the groups of age and sex and from the years that have no bit."""
+    columns = zip(*(row[3:] for row in answers.get("population: age, sex and years", [])), strict=True)
+    counted = {year: sum(column) for year, column in zip(sql.YEARS, columns, strict=False)}
+    return {year: n for year, n in counted.items() if n} | dict(answers.get("population: other years", []))
+
+
+def _years(counted: dict[int, int], rule: Rule) -> list[dict]:
     """People with a record, by year; a person counts in each year, so years do not add up to a whole."""
-    counted = dict(rows)
     span = range(min(counted), max(counted) + 1) if counted else ()
     return trimmed({"year": year, "people": rule.told(counted.get(year, 0))} for year in span)
 
 
 def _age_and_sex(answers: dict[str, list[tuple]], rule: Rule) -> list[dict]:
     """Bands by sex. Sexes are told by themselves too, so each sex is a whole of its own, with those of unknown age."""
-    counted = {(band, sex): people for band, sex, people in answers.get("population: age and sex", [])}
+    counted = {(band, sex): people for band, sex, people, *_ in answers.get("population: age, sex and years", [])}
     wholes = dict(answers.get("population: gender_concept_id", []))
     bands = range(0, sql.OLDEST_BAND + 1, sql.BAND)
     told: dict[tuple[int, str], int] = {}

@@ -12,6 +12,9 @@ ERAS = {
     "drug_era": Event("drug_era", "drug_era", "drug_concept_id", "drug_era_start_date", "drug_era_end_date"),
 }
 UNITS = {"measurement": "unit_concept_id", "observation": "unit_concept_id"}
+# Years that have a bit each, in numbers that every engine takes for whole (62 bits of a BIGINT).
+YEAR_SPANS = (range(1920, 1982), range(1982, 2044))
+YEARS = [year for span in YEAR_SPANS for year in span]
 LARGEST = 1e12  # values beyond it (and NaN) are no measurements
 
 # A person may stand in the table twice, and rows may name a person that is not there: nobody's rows count nowhere.
@@ -26,6 +29,12 @@ def known(table: str) -> str:
 
 def year(date: str) -> str:
     return f"CAST(EXTRACT(YEAR FROM {date}) AS INT)"
+
+
+def year_bit(year: str, span: int) -> str:
+    """The bit of a year within a span of YEAR_SPANS; no bit for other years."""
+    years = YEAR_SPANS[span]
+    return f"CASE WHEN {year} BETWEEN {years[0]} AND {years[-1]} THEN CAST(1 AS BIGINT) << ({year} - {years[0]}) ELSE 0 END"
 
 
 def month(date: str) -> str:
