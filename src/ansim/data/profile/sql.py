@@ -34,7 +34,8 @@ def year(date: str) -> str:
 def year_bit(year: str, span: int) -> str:
     """The bit of a year within a span of YEAR_SPANS; no bit for other years."""
     years = YEAR_SPANS[span]
-    return f"CASE WHEN {year} BETWEEN {years[0]} AND {years[-1]} THEN CAST(1 AS BIGINT) << ({year} - {years[0]}) ELSE 0 END"
+    bit = f"CAST(1 AS BIGINT) << ({year} - {years[0]})"
+    return f"CASE WHEN {year} BETWEEN {years[0]} AND {years[-1]} THEN {bit} ELSE 0 END"
 
 
 def month(date: str) -> str:
