@@ -3,6 +3,7 @@
 `terms` (see terms.py) are the policy. A version is in force at this site only when this site has recorded a verified
 signature of every party over that version's digest; who calls `Sign` has verified the signature against the party's
 pinned key (the papers module does). A newer version supersedes the older at that moment; the older never comes back.
+An amendment is signed again by those whom it touches (amendment.py); each version keeps who had to sign it.
 Removing a member takes effect at once and needs no new signatures, since it only narrows.
 """
 
@@ -11,12 +12,14 @@ from datetime import datetime
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem
+from ansim.governance.amendment import signers
 from ansim.governance.core import Aggregate, Command, Event, State, civil_day, day, require, require_digest, stamp
 from ansim.governance.terms import parse_terms, parties
 
 
 class Agreement(State):
-    """current and pending: {version, digest, terms, signatures: {party: {key, paper, at}}} or empty."""
+    """current and pending: {version, digest, terms, needed, signatures: {party: {key, paper, at}}} or empty.
+    needed: the parties that must sign this version. counter: {party, reason, proposal} of the last counter-offer."""
 
     id: str = ""
     current: dict = field(default_factory=dict)
@@ -24,20 +27,21 @@ class Agreement(State):
     history: list = field(default_factory=list)  # digests that were in force, oldest first
     removed: list = field(default_factory=list)  # member ids
     drafted_by: str = ""
+    counter: dict = field(default_factory=dict)
     reason: str = ""
 
 
 agreement = Aggregate(
-    "agreement", Agreement, ("none", "signing", "in force", "suspended", "ended", "terminated", "closed")
+    "agreement", Agreement, ("none", "signing", "countered", "in force", "suspended", "ended", "terminated", "closed")
 )
-OPEN = ("signing", "in force", "suspended")
+OPEN = ("signing", "countered", "in force", "suspended")
 
 
 def unsigned(state: Agreement) -> list[str]:
     """Parties whose signature the pending version still waits for."""
     if not state.pending:
         return []
-    return [party for party in parties(state.pending["terms"]) if party not in state.pending["signatures"]]
+    return [party for party in state.pending["needed"] if party not in state.pending["signatures"]]
 
 
 def unusable(state: Agreement, version: int, terms_digest: str, now: datetime) -> list[Problem]:
@@ -50,7 +54,7 @@ def unusable(state: Agreement, version: int, terms_digest: str, now: datetime) -
     current = state.current
     if not current:
         return [*found, Problem("no-agreement", N_("No version of the agreement is in force."))]
-    missing = [party for party in parties(current["terms"]) if party not in current["signatures"]]
+    missing = [party for party in current["needed"] if party not in current["signatures"]]
     if missing:
         found.append(Problem("signature-missing", N_("Signatures are missing: {parties}."), parties=", ".join(missing)))
     if version != current["version"]:
@@ -72,28 +76,41 @@ def unusable(state: Agreement, version: int, terms_digest: str, now: datetime) -
     return found
 
 
-class Drafted(Event, of=agreement):
+class Drafted(Event, of=agreement, schema=2):
     terms: dict
     digest: str
+    needed: list
 
     def evolve(self, state: Agreement) -> Agreement:
         offer = {"version": self.terms["version"], "digest": self.digest, "terms": self.terms, "signatures": {}}
-        status = "signing" if state.status in ("none", "signing") else state.status
-        return replace(state, status=status, id=self.terms["id"], pending=offer, drafted_by=self.by)
+        offer["needed"] = self.needed
+        status = "signing" if state.status in ("none", "signing", "countered") else state.status
+        return replace(state, status=status, id=self.terms["id"], pending=offer, drafted_by=self.by, counter={})
+
+
+@agreement.upcast("agreement.drafted", 1)
+def _all_signed(data: dict) -> dict:
+    """Before amendments were compared, every party signed every version."""
+    return {**data, "needed": parties(data["terms"])}
 
 
 class Draft(Command, of=agreement, source=("none", *OPEN), target=OPEN, role="party's legal officer"):
     """Offer terms: the first version, a counter-offer before it is signed, or an amendment of the version in force.
-    An offer drops the signatures on the offer before it."""
+    An offer drops the signatures on the offer before it.
+
+    query_within, joining: as `amendment.signers` takes them, found out by the site that records this."""
 
     terms: dict
+    query_within: bool = False
+    joining: str = ""
 
     def decide(self, state: Agreement, now: datetime) -> list[Event]:
         terms = parse_terms(self.terms)
         require(not state.id or terms["id"] == state.id, "other-agreement", N_("The terms name another agreement."))
         expected = state.current["version"] + 1 if state.current else 1
+        joins = bool(self.joining) and not state.current and terms["version"] > 1
         require(
-            terms["version"] == expected,
+            terms["version"] == expected or joins,
             "wrong-version",
             N_("Version {version} cannot follow; {expected} is next."),
             where="version",
@@ -101,7 +118,7 @@ class Draft(Command, of=agreement, source=("none", *OPEN), target=OPEN, role="pa
             expected=expected,
         )
         require(
-            terms["supersedes"] == (state.current["digest"] if state.current else None),
+            joins or terms["supersedes"] == (state.current["digest"] if state.current else None),
             "wrong-predecessor",
             N_("The terms must name the digest of the version that they supersede."),
             where="supersedes",
@@ -120,7 +137,9 @@ class Draft(Command, of=agreement, source=("none", *OPEN), target=OPEN, role="pa
             N_("The period is over already."),
             where="not_after",
         )
-        return [Drafted(at=stamp(now), by=self.by, terms=terms, digest=digest(terms))]
+        before = state.current["terms"] if state.current else None
+        needed = signers(before, terms, query_within=self.query_within, joining=self.joining)
+        return [Drafted(at=stamp(now), by=self.by, terms=terms, digest=digest(terms), needed=needed)]
 
 
 class OfferWithdrawn(Event, of=agreement):
@@ -134,6 +153,37 @@ class WithdrawOffer(Command, of=agreement, source=("in force", "suspended"), rol
     def decide(self, state: Agreement, now: datetime) -> list[Event]:
         require(state.pending, "no-offer", N_("There is no offer to withdraw."))
         return [OfferWithdrawn(at=stamp(now), by=self.by)]
+
+
+class Countered(Event, of=agreement):
+    party: str
+    reason: str
+    proposal: dict
+
+    def evolve(self, state: Agreement) -> Agreement:
+        status = "countered" if state.status == "signing" else state.status
+        said = {"party": self.party, "reason": self.reason, "proposal": self.proposal}
+        return replace(state, status=status, pending={}, counter=said)
+
+
+class Counter(Command, of=agreement, source=OPEN, target=OPEN, role="party's legal officer"):
+    """A party does not sign the offer and says what it would sign instead. The offer and its signatures fall; whoever
+    drafted it takes the proposal up with a new draft, or does not. proposal: {field of the terms: what it should say}.
+    """
+
+    party: str
+    reason: str
+    proposal: dict = field(default_factory=dict)
+
+    def decide(self, state: Agreement, now: datetime) -> list[Event]:
+        require(state.pending, "nothing-to-sign", N_("No version waits for signatures."))
+        require(self.reason, "no-reason", N_("Give a reason."), where="reason")
+        terms = state.pending["terms"]
+        require(self.party in parties(terms), "not-a-party", N_("{party} is not a party."), party=self.party)
+        unknown = sorted(set(self.proposal) - set(terms))
+        require(not unknown, "unknown-field", N_("The terms have no field {names}."), names=", ".join(unknown))
+        facts = {"party": self.party, "reason": self.reason, "proposal": self.proposal}
+        return [Countered(at=stamp(now), by=self.by, **facts)]
 
 
 class Signed(Event, of=agreement):
@@ -192,7 +242,7 @@ class Sign(Command, of=agreement, source=OPEN, target=OPEN, role="party's signat
         require(self.key, "no-key", N_("The signing key is not named."), where="key")
         require_digest(self.paper, "paper")
         signed = Signed(at=stamp(now), by=self.by, party=self.party, digest=self.digest, key=self.key, paper=self.paper)
-        if unsigned(state) != [self.party]:
+        if set(unsigned(state)) - {self.party}:
             return [signed]
         require(
             civil_day(now) <= day(terms["not_after"], "not_after"),
@@ -262,6 +312,7 @@ class End(Command, of=agreement, source=OPEN, target=("ended",), role="site's cl
     """The period is over. Access had ended by itself (`unusable`); this puts it on the record."""
 
     def decide(self, state: Agreement, now: datetime) -> list[Event]:
+        require(state.current or state.pending, "no-agreement", N_("No version of the agreement is in force."))
         terms = (state.current or state.pending)["terms"]
         require(
             civil_day(now) > day(terms["not_after"], "not_after"),

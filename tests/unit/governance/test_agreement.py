@@ -49,7 +49,7 @@ def test_an_amendment_supersedes_and_the_old_version_never_returns(world):
     world.refused("wrong-version", agreement, state, draft(first))
     world.refused("wrong-version", agreement, state, draft(world.terms(version=3, supersedes=digest(first))))
     world.refused("wrong-predecessor", agreement, state, draft(world.terms(version=2, supersedes="b" * 64)))
-    second = world.terms(version=2, supersedes=digest(first), max_persons=10)
+    second = world.terms(version=2, supersedes=digest(first), max_persons=2000)
     state = world.play(agreement, state, draft(second), world.sign(second, "company"))
     assert unusable(state, 1, digest(first), world.NOW) == []  # until all have signed, version 1 holds
     assert codes(unusable(state, 2, digest(second), world.NOW)) == ["version-superseded", "terms-differ"]
@@ -63,7 +63,7 @@ def test_an_amendment_supersedes_and_the_old_version_never_returns(world):
 
 def test_an_amendment_does_not_lift_a_suspension(world):
     first = world.terms()
-    second = world.terms(version=2, supersedes=digest(first))
+    second = world.terms(version=2, supersedes=digest(first), max_persons=2000)
     state = world.play(
         agreement,
         world.signed(first),

@@ -86,7 +86,7 @@ def signed_by_another(facts, request, now, world):
 
 
 def amended(facts, request, now, world):
-    second = world.terms(version=2, supersedes=facts.agreement.current["digest"])
+    second = world.terms(version=2, supersedes=facts.agreement.current["digest"], max_persons=2000)
     commands = [
         ag.Draft(by="x", terms=second),
         *(world.sign(second, party) for party in ("company", "hospital-a", "claims")),

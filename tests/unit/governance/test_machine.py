@@ -116,7 +116,10 @@ class Nation(RuleBasedStateMachine):
         version = current["version"] + 1 if current else 1
         document = terms(version + jump, current.get("digest"), most)
         if self.do("agreement", holder, ag.Draft(by="company", terms=document)):
+            # A plain reader: who is asked to give more people signs again; fewer or as many is the company's own word.
+            wider = not current or most > current["terms"]["max_persons"]
             self.model[holder]["signed"] = {digest(document): set()}
+            self.model[holder]["needed"] = set(PARTIES) if wider else {"company"}
 
     @rule(
         holder=st.sampled_from(HOLDERS), party=st.sampled_from([*PARTIES, "rival"]), wrong=st.sampled_from([0, 0, 0, 1])
@@ -136,7 +139,7 @@ class Nation(RuleBasedStateMachine):
         if self.do("agreement", holder, command):
             signers = self.model[holder]["signed"][name]
             signers.add(party)
-            if signers == set(PARTIES):
+            if signers >= self.model[holder]["needed"]:
                 self.model[holder]["force"] = name
 
     @rule(
