@@ -255,7 +255,40 @@ def agreed(post) -> None:
     deliver("agreement.final", {**paper(wider, "company-x"), "pdf": back["pdf"]}, "company-x")
     assert agreements.state(KEY).current["version"] == 2
     refused("wrong-version", deliver, "agreement.final", final, "company-x")
+    amended(post, wider)
     assert [each.id for each in agreements.in_force()] == [KEY]
+
+
+def amended(post, before: dict) -> None:
+    """A counter-offer instead of a signature; what only narrows needs none of this hospital; halts are told to all."""
+    from ansim.sites.holder import agreements, halting
+
+    longer = (NOW + timedelta(days=400)).date().isoformat()
+    third = {**before, "version": 3, "supersedes": digest(before), "not_after": longer}
+    refused("not-signed-here", deliver, "agreement.final", paper(third, "company-x"), "company-x")
+    deliver("agreement.sign", paper(third, "company-x"), "company-x")
+    refused("no-reason", halting.counter, KEY, "legal-a", " ", {})
+    refused("unknown-field", halting.counter, KEY, "legal-a", "too long", {"version": 7})
+    halting.counter(KEY, "legal-a", "too long", {"not_after": before["not_after"]})
+    [(to, said, sealed)] = post.take("agreement.counter")
+    assert (to, sealed, said["proposal"]) == ("company-x", True, {"not_after": before["not_after"]})
+    refused("nothing-to-sign", agreements.sign, KEY, "legal-a")
+    assert agreements.state(KEY).current["version"] == 2  # what was in force goes on
+
+    narrow = {**third, "not_after": before["not_after"], "max_persons": 900}
+    refused("not-a-party", deliver, "agreement.sign", paper(narrow, "company-x"), "company-x")  # nothing to ask of us
+    refused("unsigned", deliver, "agreement.final", paper(narrow), "company-x")  # the company's own signature is needed
+    deliver("agreement.final", paper(narrow, "company-x"), "company-x")
+    assert agreements.state(KEY).current["version"] == 3
+    assert agreements.paper(KEY)["terms"]["max_persons"] == 900
+
+    halting.halt(KEY, "suspend", "officer-a", "an incident")
+    told = {to: payload["act"] for to, payload, _ in post.take("agreement.halted")}
+    assert told == {"company-x": "suspend", "centre-1": "suspend"}
+    assert agreements.state(KEY).status == "suspended"
+    refused("illegal-transition", halting.halt, KEY, "suspend", "officer-a", "again")
+    halting.halt(KEY, "resume", "officer-a", "it is over")
+    assert agreements.state(KEY).status == "in force"
 
 
 def ended() -> None:

@@ -182,8 +182,8 @@ class Counter(Command, of=agreement, source=OPEN, target=OPEN, role="party's leg
         require(self.party in parties(terms), "not-a-party", N_("{party} is not a party."), party=self.party)
         unknown = sorted(set(self.proposal) - set(terms))
         require(not unknown, "unknown-field", N_("The terms have no field {names}."), names=", ".join(unknown))
-        facts = {"party": self.party, "reason": self.reason, "proposal": self.proposal}
-        return [Countered(at=stamp(now), by=self.by, **facts)]
+        said = Countered(at=stamp(now), by=self.by, party=self.party, reason=self.reason, proposal=self.proposal)
+        return [said]
 
 
 class Signed(Event, of=agreement):

@@ -7,7 +7,7 @@ What cannot be compared counts as wider and reaches all. Every node finds this o
 is never told who need not sign.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,7 @@ def changes(before: dict, after: dict, *, query_within: bool = False) -> list[Ch
         old, new = before.get(field), after.get(field)
         if field in NAMES_ITSELF or _same(old, new):
             continue
+        touched: Iterable[str]
         if field == "query":
             touched = () if query_within else holders
         elif field in REACH:
@@ -58,14 +59,20 @@ def changes(before: dict, after: dict, *, query_within: bool = False) -> list[Ch
 def signers(before: dict | None, after: dict, *, query_within: bool = False, joining: str = "") -> list[str]:
     """Who must sign `after` for it to come into force, in the order of the parties.
 
-    before: the version in force here, None for the first one. joining: a holder that has no version before although
-    others have; it asks for its own signature, the user's, and those of the holders that it is to be linked with."""
+    before: the version in force here, None for the first one. joining: a site that has no version before although
+    others have. A holder then asks for its own signature, the user's, and those of whom it is to be linked with; a
+    linkage body for those whom it links; a centre for all."""
     every = parties(after)
     if before is None:
         if not joining or after["version"] == 1:
             return every
-        linked = (after["linkage"] or {}).get("holders", [])
-        wanted = {joining, *(linked if joining in linked else [])}
+        linkage = after["linkage"] or {"holders": []}
+        if joining in every:
+            wanted = {joining, *(linkage["holders"] if joining in linkage["holders"] else [])}
+        elif joining in (linkage.get("key_agency"), linkage.get("linker")) and joining != after["place"]["centre"]:
+            wanted = set(linkage["holders"])
+        else:
+            return every
     else:
         wanted = {party for change in changes(before, after, query_within=query_within) for party in change.touches}
         if after["user"]["id"] != before["user"]["id"]:

@@ -11,6 +11,9 @@ from django.http import HttpResponse
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem
+from ansim.governance.agreement import Draft, Sign, agreement
+from ansim.governance.amendment import Change, signers
+from ansim.governance.amendment import changes as changes_between
 from ansim.governance.odrl import policy
 from ansim.governance.papers.agreement import agreement as render
 from ansim.governance.papers.check import verify_pdf
@@ -19,9 +22,11 @@ from ansim.governance.terms import parse_terms, parties
 from ansim.research.cohort.definition.explain import explain
 from ansim.research.cohort.definition.model import Definition
 from ansim.research.cohort.query import parse as parse_query
+from ansim.research.cohort.scope import outside
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
+from ansim.sites.store import ledger
 
 
 def draw(terms: dict, names: dict, drawn: str) -> bytes:
@@ -60,12 +65,48 @@ def check(given: dict) -> tuple[dict, bytes, list[str]]:
     return terms, pdf, [each.party for each in found]
 
 
-def require_all(terms: dict, signed: list[str]) -> None:
-    missing = sorted(set(parties(terms)) - set(signed))
+def needed(terms: dict) -> list[str]:
+    """Whose signatures these terms need here: all for a first version, those touched for an amendment. Found out from
+    the version that this site itself has in force, whatever comes with the paper."""
+    state = ledger.load(agreement, terms["id"])
+    before = state.current["terms"] if state.current else None
+    return signers(before, terms, query_within=_within(before, terms), joining=site().id)
+
+
+def _within(before: dict | None, terms: dict) -> bool:
+    """Whether the new query asks for nothing beyond the old one; False where they cannot be compared."""
+    if before is None:
+        return False
+    try:
+        return not outside(parse_query(terms["query"]), parse_query(before["query"]))
+    except Problem:
+        return False
+
+
+def changes(before: dict, terms: dict) -> list[Change]:
+    """What an amendment changes, and whom each change touches."""
+    return changes_between(before, terms, query_within=_within(before, terms))
+
+
+def draft(terms: dict, by: str) -> Draft:
+    """The command that records the offer, with what this site found out about it."""
+    state = ledger.load(agreement, terms["id"])
+    before = state.current["terms"] if state.current else None
+    return Draft(by=by, terms=terms, query_within=_within(before, terms), joining=site().id)
+
+
+def put_in_force(terms: dict, signed: list[str], paper: str, sender: str) -> None:
+    """Record a paper that came complete: the offer, and each signature that was verified. Raises Problem if one of
+    those needed is missing. paper: name of the kept PDF."""
+    wanted, name = needed(terms), digest(terms)
+    missing = sorted(set(wanted) - set(signed))
     if missing:
-        raise Problem(
-            "unsigned", N_("These parties have not signed: {names}."), names=", ".join(missing), digest=digest(terms)
-        )
+        raise Problem("unsigned", N_("These parties have not signed: {names}."), names=", ".join(missing), digest=name)
+    ledger.execute(agreement, terms["id"], draft(terms, sender), actor=sender)
+    for party in sorted(signed, key=lambda party: (party in wanted, parties(terms).index(party))):  # those needed last
+        kid = trust.directory().keys(party, clock.now())[0]["kid"]
+        command = Sign(by=sender, party=party, digest=name, key=kid, paper=paper)
+        ledger.execute(agreement, terms["id"], command, actor=party)
 
 
 def odrl(terms: dict) -> HttpResponse:

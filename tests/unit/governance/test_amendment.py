@@ -89,6 +89,11 @@ def test_the_first_version_is_signed_by_all_and_a_joining_holder_counts_its_own_
     assert signers(None, second) == ALL
     assert signers(None, second, joining="hospital-a") == ALL  # it is linked with the other
     assert signers(None, {**second, "linkage": None}, joining="hospital-a") == ["company", "hospital-a"]
+    assert signers(None, {**second, "linkage": None}, joining="centre") == ALL  # the user's word alone opens no room
+    assert signers(None, second, joining="keyagency") == ALL
+    third = {**second, "holders": [*second["holders"], holder("hospital-c")]}
+    assert signers(None, third, joining="keyagency") == ALL  # the unlinked third is nothing to it
+    assert signers(None, third, joining="centre") == [*ALL, "hospital-c"]
 
 
 def test_in_force_with_the_signatures_of_those_touched(world):

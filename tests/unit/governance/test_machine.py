@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ansim.documents import digest
 from ansim.errors import Problem
 from ansim.governance import agreement as ag
+from ansim.governance import application as ap
 from ansim.governance import board as bd
 from ansim.governance import review as rv
 from ansim.governance.core import civil_day
@@ -23,7 +24,8 @@ MEMBERS = [
     {"id": name, "name": name, "org": name, "kind": "outsider" if name == "out" else "internal"} for name in VOTERS
 ]
 LETTER, KEY = "a" * 64, {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}
-AGGREGATES = {"agreement": ag.agreement, "board": bd.board, "review": rv.review}
+AGGREGATES = {"agreement": ag.agreement, "board": bd.board, "review": rv.review, "application": ap.application}
+HUB = "hub"  # the sole writer of the application
 
 
 def terms(version, supersedes, most):
@@ -60,7 +62,7 @@ class Nation(RuleBasedStateMachine):
         super().__init__()
         self.now = datetime(2026, 11, 2, tzinfo=UTC)
         self.states = {
-            (kind, holder): aggregate.initial() for kind, aggregate in AGGREGATES.items() for holder in HOLDERS
+            (kind, holder): aggregate.initial() for kind, aggregate in AGGREGATES.items() for holder in (*HOLDERS, HUB)
         }
         self.logs = {place: [] for place in self.states}
         self.model = {
@@ -144,7 +146,7 @@ class Nation(RuleBasedStateMachine):
 
     @rule(
         holder=st.sampled_from(HOLDERS),
-        act=st.sampled_from(["suspend", "resume", "terminate", "end", "remove", "withdraw"]),
+        act=st.sampled_from(["suspend", "resume", "terminate", "end", "remove", "withdraw", "counter"]),
     )
     def change_agreement(self, holder, act):
         commands = {
@@ -154,6 +156,7 @@ class Nation(RuleBasedStateMachine):
             "end": ag.End(by="clock"),
             "remove": ag.RemoveMember(by="a", member="ann", reason="r"),
             "withdraw": ag.WithdrawOffer(by="a"),
+            "counter": ag.Counter(by="a", party="a", reason="r", proposal={"max_persons": 1}),
         }
         if self.do("agreement", holder, commands[act]):
             model = self.model[holder]
@@ -242,6 +245,29 @@ class Nation(RuleBasedStateMachine):
             "write": {"text": "hello", "side": "holder"},
         }
         self.do("review", holder, rv.review.steps[step].command(by="x", **facts.get(step, {})))
+
+    @rule(
+        step=st.sampled_from(sorted(ap.application.steps)),
+        holder=st.sampled_from([*HOLDERS, "rival"]),
+        status=st.sampled_from(sorted(rv.WAITING)),
+        version=st.integers(0, 9),
+        letter=st.sampled_from("abc"),
+    )
+    def application(self, step, holder, status, version, letter):
+        """What the hub hears moves the application only, and late news of a hospital never overwrites newer."""
+        news = {"reported": status, "waiting_on": "", "since": "", "due": "", "holder_version": version}
+        facts = {
+            "submit": {
+                "id": "app", "applicant": "company", "title": {}, "areas": ["sinusitis"], "digest": letter * 64,
+                "signature": {"key": "k", "digest": letter * 64}, "holders": dict.fromkeys(HOLDERS, "2026-12-01"),
+            },
+            "report": news,
+        }  # fmt: skip
+        seen = dict(self.states["application", HUB].holders)
+        by = holder if step == "report" else "company"
+        self.do("application", HUB, ap.application.steps[step].command(by=by, **facts.get(step, {})))
+        after = self.states["application", HUB].holders
+        assert all(after[name]["version"] >= entry["version"] for name, entry in seen.items())
 
     def grant(self, holder, persons):
         case = self.states["agreement", holder]

@@ -286,6 +286,7 @@ def replay_version_1(journey: Journey, hub: StolenHub) -> Promise:
     narrower = study.agreement(journey.facts["request"], journey.today()) | {"supersedes": key}
     first = journey.legal.get(f"/agreements/{key}/")["agreement"]["terms"]
     narrower |= {"not_before": first["not_before"], "not_after": study.day_before(first["not_after"])}
+    narrower |= {"destruction": {"within_days": 31}}  # later than before: so all are touched and sign again
     journey.legal.do("/agreements/new/", **narrower)
     signed_by_all(journey, key, 2)
     before = last_entry(journey.nation, holder)

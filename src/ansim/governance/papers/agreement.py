@@ -8,6 +8,7 @@ from typing import Any
 
 from ansim.documents import canonical
 from ansim.governance import areas, uses
+from ansim.governance.clauses import CLAUSES
 from ansim.governance.papers import words
 from ansim.governance.papers.certificate import grouped
 from ansim.governance.papers.paper import Text, clauses, code, facts, note, render, signatures, table, text
@@ -169,8 +170,27 @@ def _duties(terms: dict) -> list[Text]:
             f"At the end access ceases by itself; data are destroyed within {days} days and a certificate is given.",
         ),
         _clause(text("결과 공표", "Publication"), terms["publication"]),
-        _clause(text("비용", "Fees"), terms["fees"]),
+        _clause(text("비용", "Fees"), _fees(terms["fees"])),
+        _people_only(),
     ]
+
+
+def _fees(fees: Any) -> Any:
+    """Quotes of holders as a line each; anything else as it was agreed."""
+    if not fees or not isinstance(fees, list) or not all(isinstance(fee, dict) and "total" in fee for fee in fees):
+        return fees
+    said = "; ".join(f"{fee['holder']} {fee['total']:,} {fee['currency']}" for fee in fees)
+    return {"ko": said, "en": said}
+
+
+def _people_only() -> Text:
+    """Which clauses no program holds anybody to: the paper says it where people sign."""
+    held = [clause for clause in CLAUSES if not clause.enforced]
+    ko, en = ", ".join(clause.ko for clause in held), ", ".join(clause.en for clause in held)
+    return text(
+        f"다음 조항은 프로그램이 강제하지 않고 사람이 지킵니다: {ko}. 그 밖의 조항은 각 기관의 시스템이 강제합니다.",
+        f"People only, enforced by no program: {en}. Every other clause is enforced by the nodes of the parties.",
+    )
 
 
 def _clause(label: Text, content: Any) -> Text:

@@ -6,12 +6,12 @@ from typing import Any
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem
-from ansim.governance.agreement import Agreement, Draft, Sign, agreement
+from ansim.governance.agreement import Agreement
 from ansim.governance.attest import member_key, stale, undesignated
 from ansim.governance.grant import same_key
 from ansim.governance.terms import parties
 from ansim.privacy.disclosure.policy import Policy, strictest
-from ansim.sites import clock, papers, standing
+from ansim.sites import clock, halts, papers, standing
 from ansim.sites.centre import workspaces
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
@@ -24,20 +24,22 @@ def _on_final(message: post.Message) -> None:
     """A paper that all parties signed: every signature is verified here, nobody's word is taken for it."""
     given = message.payload
     terms, pdf, signed = papers.check(given)
-    papers.require_all(terms, signed)
     if message.sender not in parties(terms) or terms["place"]["centre"] != site().id:
         raise Problem("not-ours", N_("The agreement does not name this centre, or does not come from a party."))
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", terms["id"]):
         raise Problem("bad-id", N_("The agreement's id is no plain name."))  # it names a folder here
     name = ledger.keep_bytes(pdf, "agreement", "application/pdf")
-    key, now = terms["id"], clock.now()
-    ledger.execute(agreement, key, Draft(by=message.sender, terms=terms), actor=message.sender)
-    for party in parties(terms):
-        kid = trust.directory().keys(party, now)[0]["kid"]
-        command = Sign(by=message.sender, party=party, digest=digest(terms), key=kid, paper=name)
-        ledger.execute(agreement, key, command, actor=party)
+    key = terms["id"]
+    papers.put_in_force(terms, signed, name, message.sender)
+    halts.left(key, terms)
     workspaces.opened(key, terms, name)
     post.send("register.note", _public(terms), to=site().hub)
+
+
+@post.receives("agreement.halted", sealed=True)
+def _on_halted(message: post.Message) -> None:
+    """A hospital halts the agreement: the room is closed to everybody until it lifts that, or is no party any more."""
+    halts.heard(message)
 
 
 def _public(terms: dict) -> dict:

@@ -14,7 +14,7 @@ from ansim.documents import digest
 from ansim.errors import N_, Problem, Problems
 from ansim.governance import areas, uses
 from ansim.governance import review as review_core
-from ansim.governance.agreement import Agreement, Draft, Sign, agreement
+from ansim.governance.agreement import Agreement, agreement
 from ansim.governance.attest import member_key
 from ansim.governance.board import APPROVED, CONDITIONS
 from ansim.governance.core import civil_day
@@ -58,13 +58,14 @@ def paper(key: str) -> dict:
     return found.data
 
 
-def _put(data: dict) -> None:
+def put(data: dict) -> None:
+    """Keep what is known of a paper."""
     ledger.record("paper", data["id"], data, status=data["status"], version=data["terms"]["version"])
 
 
 def over(key: str) -> None:
     """The paper's last state, when the agreement is closed here."""
-    _put({**paper(key), "status": "over"})
+    put({**paper(key), "status": "over"})
 
 
 @post.receives("agreement.sign", sealed=True)
@@ -77,8 +78,8 @@ def _on_sign(message: post.Message) -> None:
         raise Problem("bad-id", N_("The agreement's id is no plain name."))  # it names a project's keys here
     if message.sender != terms["user"]["id"] or reviews.case(request)["org"] != message.sender:
         raise Problem("not-yours", N_("{site} is not the applicant of this request."), site=message.sender)
-    if site().id not in parties(terms):
-        raise Problem("not-a-party", N_("{party} is not a party."), party=site().id)
+    if site().id not in papers.needed(terms):
+        raise Problem("not-a-party", N_("{party} is not asked to sign."), party=site().id)
     found = Record.objects.select_for_update().filter(kind="paper", key=key).first()
     held = found.data if found else {"given": []}
     if found and (held["request"], held["user"]) != (request, message.sender):
@@ -87,7 +88,7 @@ def _on_sign(message: post.Message) -> None:
     name = ledger.keep_bytes(pdf, "agreement", "application/pdf")
     data = {"id": key, "request": request, "user": message.sender, "terms": terms, "digest": digest(terms)}
     data |= {"names": given["names"], "drawn": given["drawn"], "pdf": name, "signed": signed}
-    _put({**data, "given": held["given"], "status": "to sign", "came": clock.iso(clock.now())})
+    put({**data, "given": held["given"], "status": "to sign", "came": clock.iso(clock.now())})
     ledger.note(
         f"agreement-paper:{key}",
         "paper.received",
@@ -102,6 +103,8 @@ def _on_sign(message: post.Message) -> None:
 def _must_follow(key: str, terms: dict) -> None:
     """The version must be the next one after what is in force here."""
     current = ledger.load(agreement, key).current
+    if not current and terms["version"] > 1:
+        return  # this holder joins an agreement that others have already
     wanted = (current["version"] + 1, current["digest"]) if current else (1, None)
     if (terms["version"], terms["supersedes"]) != wanted:
         raise Problem(
@@ -208,7 +211,7 @@ def sign(key: str, person: str, *, accept: bool = False) -> None:
             raise Problem("paper-changed", N_("Another paper has come meanwhile. Look at it first."))
         name = ledger.keep_bytes(pdf, "agreement", "application/pdf")
         given = [*data["given"], data["digest"]]
-        _put({**data, "pdf": name, "signed": [*data["signed"], site().id], "given": given, "status": "signed"})
+        put({**data, "pdf": name, "signed": [*data["signed"], site().id], "given": given, "status": "signed"})
         ledger.note(
             f"agreement-paper:{key}",
             "paper.signed",
@@ -228,22 +231,20 @@ def sign(key: str, person: str, *, accept: bool = False) -> None:
 def _on_final(message: post.Message) -> None:
     """The paper that all have signed: every signature is verified here, and then it is in force for this holder."""
     terms, pdf, signed = papers.check(message.payload)
-    papers.require_all(terms, signed)
     key, name = terms["id"], digest(terms)
     data = paper(key)
     if message.sender != data["user"] or terms["user"]["id"] != data["user"]:
         raise Problem("not-yours", N_("{site} is not the applicant of this request."), site=message.sender)
-    if name not in data["given"]:
+    if site().id in papers.needed(terms) and name not in data["given"]:
         raise Problem("not-signed-here", N_("This holder did not sign these terms."))
     kept = ledger.keep_bytes(pdf, "agreement", "application/pdf")
-    ledger.execute(agreement, key, Draft(by=message.sender, terms=terms), actor=message.sender)
-    for party in parties(terms):
-        kid = trust.directory().keys(party, clock.now())[0]["kid"]
-        command = Sign(by=message.sender, party=party, digest=name, key=kid, paper=kept)
-        ledger.execute(agreement, key, command, actor=party)
+    papers.put_in_force(terms, signed, kept, message.sender)
+    if name != data["digest"] and data["status"] in ("in force", "countered"):  # nothing here was touched or is open
+        given = {each: message.payload[each] for each in ("names", "drawn")}
+        data = {**data, "terms": terms, "digest": name, **given}
     if name == data["digest"]:
-        _put({**data, "pdf": kept, "signed": signed, "status": "in force"})
-    if reviews.get(data["request"]).status in ("agreement", "open"):
+        put({**data, "pdf": kept, "signed": signed, "status": "in force"})
+    if site().id in parties(terms) and reviews.get(data["request"]).status in ("agreement", "open"):
         reviews.moved(data["request"], review_core.Prepare(by=message.sender), message.sender)
     post.send("register.note", _public(terms), to=site().hub)
 

@@ -10,6 +10,8 @@ from typing import Any
 from django.db import transaction
 
 from ansim.documents import digest
+from ansim.errors import Problem, Problems
+from ansim.governance import fees
 from ansim.governance import review as core
 from ansim.governance.attest import stale, undesignated
 from ansim.governance.core import civil_day
@@ -18,7 +20,8 @@ from ansim.governance.rules.route import IRB_STEPS, route
 from ansim.privacy.deid import plan, special
 from ansim.research.cohort.tables import available_tables
 from ansim.sites import clock
-from ansim.sites.exchange import trust
+from ansim.sites.config import site
+from ansim.sites.exchange import post, trust
 from ansim.sites.holder import categories as codes
 from ansim.sites.holder import reviews, source
 from ansim.sites.store import ledger
@@ -104,7 +107,24 @@ def screen(key: str, judged: dict[str, bool], person: str) -> dict:
             judged=judged,
             reviews=[each["review"] for each in found["route"]["reviews"]],
         )
+        if (quoted := quote(key)) is not None:
+            post.send("fees.quote", {"id": key, "quote": quoted}, to=reviews.get(key).applicant, sealed=True)
     return found
+
+
+def quote(key: str) -> dict | None:
+    """What this holder charges for the application by its schedule ([options.fees] of site.toml); None without one.
+
+    An application that the schedule cannot price is quoted nothing: {"currency", "total": None, "reason"}."""
+    schedule = site().options.get("fees")
+    if not schedule:
+        return None
+    if problems := fees.check(schedule):
+        raise Problems(problems)
+    try:
+        return fees.quote(schedule, reviews.application(key))
+    except Problem as problem:
+        return {"currency": schedule["currency"], "total": None, "lines": [], "reason": problem.code}
 
 
 def of(key: str) -> dict | None:

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from ansim.documents import digest
 from ansim.errors import N_, Problem
-from ansim.governance.agreement import Draft, Sign, agreement, unusable
+from ansim.governance.agreement import agreement, unusable
 from ansim.governance.attest import stale, undesignated
 from ansim.governance.terms import parties
-from ansim.sites import clock, papers
+from ansim.sites import clock, halts, papers
 from ansim.sites.config import site
 from ansim.sites.exchange import post, trust
 from ansim.sites.store import ledger
@@ -17,16 +16,17 @@ from ansim.sites.store import ledger
 def _on_final(message: post.Message) -> None:
     """A paper that all parties signed; nobody's word is taken for it."""
     terms, pdf, signed = papers.check(message.payload)
-    papers.require_all(terms, signed)
     linkage = terms["linkage"]
     if message.sender not in parties(terms) or not linkage or linkage["key_agency"] != site().id:
         raise Problem("not-ours", N_("The agreement does not name this key agency, or does not come from a party."))
     name = ledger.keep_bytes(pdf, "agreement", "application/pdf")
-    ledger.execute(agreement, terms["id"], Draft(by=message.sender, terms=terms), actor=message.sender)
-    for party in parties(terms):
-        kid = trust.directory().keys(party, clock.now())[0]["kid"]
-        command = Sign(by=message.sender, party=party, digest=digest(terms), key=kid, paper=name)
-        ledger.execute(agreement, terms["id"], command, actor=party)
+    papers.put_in_force(terms, signed, name, message.sender)
+    halts.left(terms["id"], terms)
+
+
+@post.receives("agreement.halted", sealed=True)
+def _on_halted(message: post.Message) -> None:
+    halts.heard(message)
 
 
 def known(key: str) -> bool:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from ansim.documents import digest
 from ansim.errors import N_, Problem
-from ansim.governance.agreement import Draft, Sign, agreement
+from ansim.governance.agreement import Sign, agreement, unsigned
 from ansim.governance.terms import parse_terms, parties
 from ansim.research.cohort.query import parse as parse_query
 from ansim.sites import clock, papers
@@ -28,7 +28,8 @@ def get(key: str) -> dict:
     return found.data
 
 
-def _put(paper: dict) -> None:
+def put(paper: dict) -> None:
+    """Keep what is known of a paper."""
     ledger.record("paper", paper["id"], paper, status=paper["status"])
 
 
@@ -50,10 +51,13 @@ def draft(
     supersedes: str = "",
     query: Any = None,
     members: list[str] | None = None,
+    again: str = "",
+    fees: Any = None,
 ) -> str:
     """Terms from the application and what was negotiated; the company signs first, then the paper goes round.
 
     supersedes: id of the agreement that this amends. members: ids to list (default: those of the application).
+    again: id of a paper that a party countered; the new offer takes its place. fees: one entry a holder, as quoted.
     """
     case = cases.get(request)
     application = case["application"]
@@ -61,10 +65,15 @@ def draft(
         raise Problem("no-application", N_("There is no application for this request yet."))
     directory = trust.directory()
     before = get(supersedes) if supersedes else None
+    if again:
+        countered = get(again)
+        if countered["status"] != "countered":
+            raise Problem("not-countered", N_("Nobody has countered this offer."))
+        before = _superseded(countered)
     listed = set(members or [each["id"] for each in application["people"]])
     terms = {
         "ansim": "agreement/1",
-        "id": before["id"] if before else f"agr-{secrets.token_hex(6)}",
+        "id": again or (before["id"] if before else f"agr-{secrets.token_hex(6)}"),
         "version": before["terms"]["version"] + 1 if before else 1,
         "supersedes": before["digest"] if before else None,
         "title": application["title"],
@@ -89,13 +98,13 @@ def draft(
         "reidentification": "forbidden",
         "destruction": destruction,
         "publication": {"lay_summary_within_days": 180},
-        "fees": [],
+        "fees": fees or [],
     }
     parse_terms(terms, parse_query)
     drawn = clock.iso(clock.now())
     pdf = papers.sign(papers.draw(terms, names or {}, drawn), terms, "연구 협약 체결 / Research agreement")
     with transaction.atomic():
-        ledger.execute(agreement, terms["id"], Draft(by=person, terms=terms), actor=person)
+        ledger.execute(agreement, terms["id"], papers.draft(terms, person), actor=person)
         paper = {
             "id": terms["id"],
             "request": request,
@@ -106,11 +115,24 @@ def draft(
             "pdf": ledger.keep_bytes(pdf, "agreement", "application/pdf"),
             "signed": [],
             "status": "signing",
+            "before": before["terms"] if before else {},
         }
         _signed(paper, pdf, person)
         case["agreement"] = terms["id"]
         cases.put(case)
     return terms["id"]
+
+
+def linkage_bodies(centre: str) -> dict[str, str]:
+    """Who keeps the keys and who joins, where records are linked: the key agency of the directory, and the centre."""
+    return {"key_agency": trust.directory().of_kind("keyagency")[0]["id"], "linker": centre}
+
+
+def _superseded(countered: dict) -> dict | None:
+    """What a countered offer was to supersede, as `get` gives a paper; None if it was the first version."""
+    if not countered["before"]:
+        return None
+    return {"id": countered["id"], "terms": countered["before"], "digest": countered["terms"]["supersedes"]}
 
 
 def _name(entry: dict) -> str:
@@ -143,17 +165,18 @@ def _signed(paper: dict, pdf: bytes, actor: str) -> None:
                 actor=party,
             )
     paper.update(pdf=name, signed=found)
-    left = [party for party in parties(terms) if party not in found]
+    left = unsigned(ledger.load(agreement, paper["id"]))
     if left:
         post.send("agreement.sign", carried(paper, pdf), to=left[0], sealed=True)
     else:
         paper["status"] = "in force"
-        receivers = {*parties(terms), terms["place"]["centre"]} - {site().id}
+        gone = [holder["id"] for holder in paper.get("before", {}).get("holders", [])]  # whoever left hears of it too
+        receivers = {*parties(terms), *gone, terms["place"]["centre"]} - {site().id}
         if terms["linkage"]:
             receivers |= {terms["linkage"]["key_agency"], terms["linkage"]["linker"]}
         for receiver in sorted(receivers):
             post.send("agreement.final", carried(paper, pdf), to=receiver, sealed=True)
-    _put(paper)
+    put(paper)
 
 
 @post.receives("agreement.signed")

@@ -215,3 +215,22 @@ def _on_outcome(message: post.Message) -> None:
     ledger.note(
         f"case:{given['id']}", "board.outcome", actor=message.sender, outcome=given["outcome"], letter=given["letter"]
     )
+
+
+@post.receives("fees.quote", sealed=True)
+def _on_quote(message: post.Message) -> None:
+    """What a hospital would charge; it goes into the agreement that is drafted."""
+    quote = message.payload["quote"]
+    if not isinstance(quote, dict) or not isinstance(quote.get("lines"), list):
+        raise Problem("bad-quote", N_("This is no quote."))
+    _change(message, quote=quote)
+
+
+def quoted(case: dict, holders: list[str]) -> list[dict]:
+    """The fees of these hospitals as terms of an agreement: one entry for each that quoted a price."""
+    quotes = {holder: case["holders"].get(holder, {}).get("quote") or {} for holder in sorted(holders)}
+    return [
+        {"holder": holder, "currency": quote["currency"], "total": quote["total"], "lines": quote["lines"]}
+        for holder, quote in quotes.items()
+        if quote.get("total") is not None
+    ]

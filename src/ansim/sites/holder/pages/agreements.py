@@ -8,30 +8,33 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ansim.documents import canonical
-from ansim.governance import uses
-from ansim.governance.agreement import agreement, unusable
+from ansim.governance.agreement import Agreement, agreement, unusable
 from ansim.governance.clauses import CLAUSES
 from ansim.governance.core import civil_day
 from ansim.governance.terms import OPTIONAL, parties
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
 from ansim.sites import clock, papers, people, takes
+from ansim.sites.clauses import changes_table, said
 from ansim.sites.config import site
 from ansim.sites.holder import agreements, board
+from ansim.sites.holder.pages import halting
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
-from ansim.sites.web.formats import language, phrase
+from ansim.sites.web.formats import language
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.web.problems import problem_text
-from ansim.sites.wording import MODES, PURPOSES, area_names, called, day, named, yes
+from ansim.sites.wording import called, day, named, yes
 
 READERS = ("signatory", "officer", "steward", "operator", "secretary", "auditor")
 STATES = {
     "to sign": Tag(_("Waits for our signature"), "warning"),
     "signed": Tag(_("Signed by us, others sign"), "info"),
     "in force": Tag(_("In force"), "success"),
+    "countered": Tag(_("We made a counter-offer"), "warning"),
+    "suspended": Tag(_("Suspended by us"), "danger"),
+    "terminated": Tag(_("Terminated by us"), "danger"),
     "over": Tag(_("Ended"), "neutral"),
 }
 
@@ -91,13 +94,16 @@ def detail(request: HttpRequest, key: str) -> Page:
     terms, state = data["terms"], ledger.load(agreement, key)
     found = agreements.findings(data) if data["status"] == "to sign" else []
     reasons = unusable(state, state.current["version"], state.current["digest"], clock.now()) if state.current else []
-    left = [party for party in parties(terms) if party not in data["signed"]]
-    asked = explain(parse(terms["query"]), language())
+    asked = papers.needed(terms) if data["status"] == "to sign" else parties(terms)
+    left = [party for party in asked if party not in data["signed"]]
+    told = explain(parse(terms["query"]), language())
     sections = [
+        *_amended(data, state),
         *_sign(request, data, found),
+        *halting.sections(request, data, state),
         _parties(data),
         _clauses(terms),
-        Section(_("Patient group and variables"), [Text(asked)]),
+        Section(_("Patient group and variables"), [Text(told)]),
         _paper(data),
     ]
     shown: dict[str, Any] = {
@@ -116,13 +122,20 @@ def detail(request: HttpRequest, key: str) -> Page:
         sections,
         shown,
         answer=Answer(
-            STATES[_state(data)],
+            STATES[_state(data) if state.status not in ("suspended", "terminated") else state.status],
             who=", ".join(named(party) for party in left),
             text=problem_text(reasons[0]) if reasons else "",
         ),
         over=gettext("Agreement, version {version}").format(version=terms["version"]),
         trail=[Link(_("Agreements"), "/agreements/")],
     )
+
+
+def _amended(data: dict, state: Agreement) -> list[Section]:
+    """What the offer changes of the version in force here."""
+    if not state.current or state.current["digest"] == data["digest"]:
+        return []
+    return [Section(_("What changes"), [changes_table(papers.changes(state.current["terms"], data["terms"]))])]
 
 
 def _sign(request: HttpRequest, data: dict, found: list[agreements.Finding]) -> list[Section]:
@@ -166,59 +179,10 @@ def _clauses(terms: dict) -> Section:
         if clause.field in OPTIONAL and clause.field not in terms:
             continue
         control: Any = Code(clause.control) if clause.enforced else Tag(_("People only"), "warning")
-        rows.append([{"ko": clause.ko, "en": clause.en}, _value(clause.field, terms), control])
+        rows.append([{"ko": clause.ko, "en": clause.en}, said(clause.field, terms.get(clause.field)), control])
     columns = [Column(_("Clause")), Column(_("What is agreed")), Column(_("What enforces it"))]
     note = _("“People only” means that no program can hold people to it; the signature does.")
     return Section(_("Clause by clause"), [Table(_("Clauses"), columns, rows, note=note, hide_caption=True)])
-
-
-def _value(field: str, terms: dict) -> Any:
-    value = terms.get(field)
-    if value in (None, [], {}):
-        return _("None")
-    match field:
-        case "user":
-            return value["name"]
-        case "holders":
-            return ", ".join(each["name"] for each in value)
-        case "members":
-            return ", ".join(f"{each['name']} ({each['id']})" for each in value)
-        case "areas":
-            return area_names(value)
-        case "investigations":
-            return [phrase(uses.investigations()[kind]) for kind in value]
-        case "query":
-            return value["title"]
-        case "supersedes":
-            return Code(value, 16)
-        case "modes":
-            return [MODES.get(mode, mode) for mode in value]
-        case "not_before" | "not_after":
-            return day(value)
-        case "place":
-            return called(value["centre"])
-        case "linkage":
-            bodies = ", ".join(named(value[body]) for body in ("key_agency", "linker"))
-            return f"{bodies}: {', '.join(named(each) for each in value['holders'])}"
-        case "reidentification":
-            return _("Forbidden")
-        case "purpose":
-            return PURPOSES.get(value, value)
-        case "output":
-            return [
-                gettext("Counts below {threshold} are not shown").format(threshold=value["threshold"]),
-                gettext("Counts are rounded to {rounding}").format(rounding=value["rounding"]),
-                gettext("{checkers} checkers").format(checkers=value["checkers"]),
-            ]
-        case "destruction" if set(value) == {"within_days"}:
-            return gettext("Within {days} days of the end").format(days=value["within_days"])
-        case "publication" if set(value) == {"lay_summary_within_days"}:
-            days = value["lay_summary_within_days"]
-            return gettext("A summary for everybody within {days} days of the end").format(days=days)
-        case _ if isinstance(value, dict | list):
-            return Code(canonical(value).decode())
-        case _:
-            return value
 
 
 def _paper(data: dict) -> Section:

@@ -9,17 +9,19 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
+from ansim.governance.agreement import agreement, unsigned
 from ansim.governance.core import civil_day
 from ansim.sites import clock, papers, people, takes
 from ansim.sites.config import site
 from ansim.sites.exchange import trust
-from ansim.sites.pages import Done, Empty, FormPart, Page, Section, act, form_page, given, needed, page
+from ansim.sites.pages import Done, Empty, FormPart, Page, Section, act, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
-from ansim.sites.user import agreements, cases, membership, signing, work
+from ansim.sites.user import agreements, membership, signing, work
+from ansim.sites.user.pages import revising
 from ansim.sites.user.pages.federated import methods_of
 from ansim.sites.web.formats import phrase
-from ansim.sites.web.forms import DayInput, Form
+from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
 from ansim.sites.wording import ANSWERED, METHODS, MODES, area_names, called, named, tag
 
@@ -31,6 +33,7 @@ NAVIGATION = [
 STATES = {
     "signing": Tag(_("Being signed"), "info"),
     "in force": Tag(_("In force"), "success"),
+    "countered": Tag(_("A hospital made a counter-offer"), "warning"),
     "ended": Tag(_("Ended"), "neutral"),
 }
 
@@ -39,125 +42,6 @@ def _state(paper: dict) -> Tag:
     if paper["status"] == "in force" and paper["terms"]["not_after"] < civil_day(clock.now()).isoformat():
         return STATES["ended"]
     return STATES[paper["status"]]
-
-
-class DraftForm(Form):
-    """What was negotiated; the rest comes from the application."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        directory = trust.directory()
-        self.fields["holders"].choices = [(each["id"], phrase(each["name"])) for each in directory.of_kind("holder")]  # type: ignore[attr-defined]
-        self.fields["linked"].choices = self.fields["holders"].choices  # type: ignore[attr-defined]
-
-    holders = forms.MultipleChoiceField(
-        label=_("Hospitals and public bodies that approved"), widget=forms.CheckboxSelectMultiple
-    )
-    not_before = forms.DateField(label=_("First day"), widget=DayInput)
-    not_after = forms.DateField(label=_("Last day"), widget=DayInput)
-    linked = forms.MultipleChoiceField(
-        label=_("Linked with each other"), widget=forms.CheckboxSelectMultiple, required=False
-    )
-    destroy_days = forms.IntegerField(label=_("Destroyed within days of the end"), initial=30, min_value=0)
-    threshold = forms.IntegerField(label=_("Smallest count shown"), initial=10, min_value=3)
-    rounding = forms.IntegerField(label=_("Counts rounded to"), initial=5, min_value=1)
-
-
-@page("legal", form=DraftForm)
-def write(request: HttpRequest, key: str) -> HttpResponse:
-    case = cases.get(key)
-    application = case["application"] or {}
-
-    def on_valid(data: dict) -> Done:
-        linkage = None
-        if data["linked"]:
-            agency = trust.directory().of_kind("keyagency")[0]["id"]
-            linkage = {
-                "key_agency": agency,
-                "linker": application["place"]["centre"],
-                "holders": sorted(data["linked"]),
-            }
-        number = agreements.draft(
-            request=key,
-            holders=data["holders"],
-            not_before=data["not_before"].isoformat(),
-            not_after=data["not_after"].isoformat(),
-            modes=application["modes"],
-            areas=application["areas"],
-            linkage=linkage,
-            place=application["place"],
-            output={"threshold": data["threshold"], "rounding": data["rounding"], "checkers": 2},
-            destruction={"within_days": data["destroy_days"]},
-            max_persons=application["max_persons"],
-            person=request.user.get_username(),
-        )
-        return Done(
-            f"/agreements/{number}/",
-            _("Signed for your organisation; the paper goes to the hospitals one after another."),
-            {"id": number},
-        )
-
-    return form_page(
-        request,
-        DraftForm,
-        _("Research agreement"),
-        on_valid,
-        submit_label=_("Draw up and sign"),
-        back=f"/requests/{key}/",
-        initial={
-            "not_before": application.get("not_before"),
-            "not_after": application.get("not_after"),
-            "holders": application.get("holders"),
-        },
-    )
-
-
-@act(
-    "legal",
-    step_up=True,
-    takes={
-        "request": takes.text(),
-        "holders": takes.texts(),
-        "not_before": takes.day(),
-        "not_after": takes.day(),
-        "modes": takes.texts(),
-        "areas": takes.texts(),
-        "place": takes.document(),
-        "output": takes.document(),
-        "destruction": takes.document(),
-        "linkage": takes.document(required=False),
-        "max_persons": takes.number(required=False),
-        "names": takes.document(required=False),
-        "supersedes": takes.text(required=False),
-        "query": takes.document(required=False),
-        "members": takes.texts(required=False),
-    },
-)
-def draft(request: HttpRequest) -> Done:
-    """Draw up an agreement or its next version, sign it for the company, and pass it on."""
-    values = given(request)
-    key, holders, first, last, modes, codes, place, output, destruction = needed(
-        values, "request", "holders", "not_before", "not_after", "modes", "areas", "place", "output", "destruction"
-    )
-    number = agreements.draft(
-        request=key,
-        holders=holders,
-        not_before=first,
-        not_after=last,
-        modes=modes,
-        areas=codes,
-        linkage=values.get("linkage"),
-        place=place,
-        output=output,
-        destruction=destruction,
-        max_persons=values.get("max_persons"),
-        person=request.user.get_username(),
-        names=values.get("names"),
-        supersedes=values.get("supersedes", ""),
-        query=values.get("query"),
-        members=values.get("members"),
-    )
-    return Done(f"/agreements/{number}/", _("Signed for your organisation; the paper goes round."), {"id": number})
 
 
 @page("researcher", "legal")
@@ -210,20 +94,24 @@ def _asking(key: str, terms: dict) -> list[Section]:
     return [Section(_("Ask for the data extract"), [form]), Section(_("Ask for a federated analysis"), [methods])]
 
 
+def _signature(party: str, paper: dict, asked_for: list[str]) -> Tag:
+    if party in paper["signed"]:
+        return Tag(_("Signed"), "success")
+    return Tag(_("Waiting"), "info") if party in asked_for else Tag(_("Not touched, need not sign"), "neutral")
+
+
 @page("researcher", "legal")
 def detail(request: HttpRequest, key: str) -> Page:
     paper = agreements.get(key)
     terms = paper["terms"]
     asked = [found.data for found in Record.objects.filter(kind="job", data__agreement=key).order_by("-updated")]
     parties = [terms["user"], *terms["holders"]]
-    left = [each["name"] for each in parties if each["id"] not in paper["signed"]]
+    asked_for = unsigned(ledger.load(agreement, key))
+    left = [each["name"] for each in parties if each["id"] in asked_for]
     signatures = Table(
         _("Signatures"),
         [Column(_("Party")), Column(_("State"))],
-        [
-            [each["name"], Tag(_("Signed"), "success") if each["id"] in paper["signed"] else Tag(_("Waiting"), "info")]
-            for each in parties
-        ],
+        [[each["name"], _signature(each["id"], paper, asked_for)] for each in parties],
     )
     facts = [
         Fact(_("Area of research"), area_names(terms["areas"])),
@@ -239,7 +127,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         Fact(_("Paper"), Link(_("PDF"), f"/agreements/{key}/paper/")),
         Fact(_("As a machine policy"), Link(_("ODRL 2.2 (JSON-LD)"), f"/agreements/{key}/odrl.jsonld")),
     ]
-    sections = [Section(_("Signatures"), [signatures]), Section(_("Terms"), [facts])]
+    sections = [*revising.sections(paper), Section(_("Signatures"), [signatures]), Section(_("Terms"), [facts])]
     if paper["status"] == "in force":
         if "researcher" in people.roles(request.user):
             sections += _asking(key, terms)
@@ -267,7 +155,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         terms["title"],
         sections,
         {"agreement": {**paper, "status": paper["status"]}, "jobs": asked},
-        answer=Answer(_state(paper), who=", ".join(left)),
+        answer=Answer(_state(paper), who=", ".join(left), actions=revising.actions(request, paper)),
         over=_("Research agreement"),
         trail=[Link(_("Agreements"), "/agreements/")],
     )
@@ -474,9 +362,7 @@ def attest(request: HttpRequest) -> Done:
 
 
 urlpatterns = [
-    path("requests/<str:key>/agreement/", write),
     path("agreements/", listing),
-    path("agreements/new/", draft),
     path("agreements/<str:key>/", detail),
     path("agreements/<str:key>/paper/", paper_file),
     path("agreements/<str:key>/odrl.jsonld", odrl),

@@ -221,6 +221,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             ),
             date.fromisoformat(entry["due"][:10]) if entry.get("due") else "–",
             Link(_("Letter"), f"/requests/{key}/letters/{name}/") if entry.get("letter") else "–",
+            _price(entry.get("quote") or {}),
         ]
         for name, entry in case["holders"].items()
     ]
@@ -233,6 +234,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             Column(_("Waiting on")),
             Column(_("Due")),
             Column(_("Board")),
+            Column(_("Quote"), number=True),
         ],
         rows,
     )
@@ -291,6 +293,10 @@ def detail(request: HttpRequest, key: str) -> Page:
         trail=[Link(_("Requests"), "/")],
         over=_("Request to several hospitals"),
     )
+
+
+def _price(quote: dict) -> str:
+    return f"{quote['total']:,} {quote['currency']}" if quote.get("total") is not None else "–"
 
 
 def _route(route: Route) -> Section:
