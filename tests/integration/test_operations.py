@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("story", ["operations_life"])
+@pytest.mark.parametrize("story", ["operations_life", "restore_life"])
 def test_an_operator_sees_what_is_so(story, tmp_path):
     file = Path(__file__).with_name(f"{story}.py")
     done = subprocess.run(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ansim.cli import deid, load, release, sandbox, signing
+from ansim.cli import backup, deid, load, release, sandbox, signing
 from ansim.cli.agreement import agreement
 from ansim.cli.airlock import app as airlock
 from ansim.cli.analyse import analyse
@@ -41,6 +41,10 @@ app.command()(link)
 app.command("verify-dist")(release.verify_dist)
 app.command()(release.bundle)
 app.command()(systemd)
+app.command("escrow")(backup.escrow_keys)
+app.command("backup")(backup.backup)
+app.command("verify-backup")(backup.verify_backup)
+app.command("restore")(backup.restore)
 app.add_typer(signing.keys, name="key")
 app.add_typer(deid.app, name="deid")
 app.add_typer(rules, name="rules")

@@ -22,5 +22,6 @@ def load_kind() -> None:
     """Import what this kind of site handles, so that its handlers, jobs and beats are known."""
     for name in ("transport", "witness", "missing"):
         importlib.import_module(f"ansim.sites.exchange.{name}")
-    importlib.import_module("ansim.sites.operate.watch")
+    for name in ("watch", "restored"):
+        importlib.import_module(f"ansim.sites.operate.{name}")
     importlib.import_module("ansim.sites.urls").kind_modules()

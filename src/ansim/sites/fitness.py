@@ -13,6 +13,13 @@ from typing import IO
 
 from ansim.errors import N_, Problem
 
+RESTORED = "restored.json"  # in a site's folder, from a restore until the others agree (operate/restored.py)
+
+
+def restoring(folder: Path) -> bool:
+    """Whether the site was laid from a backup and the others have not agreed yet: it acts on nothing."""
+    return (folder / RESTORED).exists()
+
 
 class Unfit(Problem):
     """The site cannot act now; what was asked is tried again or asked again, never refused for good."""

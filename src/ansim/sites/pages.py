@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem, Problems
 from ansim.sites import people
 from ansim.sites import takes as takes_
+from ansim.sites.config import site
 from ansim.sites.exchange import signed
-from ansim.sites.fitness import Unfit
+from ansim.sites.fitness import Unfit, restoring
 from ansim.sites.takes import Takes
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import Form, form_schema
@@ -292,6 +293,9 @@ def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | N
     return None
 
 
+HOW_IT_IS = ("/health/", "/ready/", "/metrics", "/operations/", "/sign-in/", "/sign-out/", "/static/", "/language")
+
+
 class ProblemMiddleware:
     """A rule's refusal becomes words: JSON for programs, an error summary on the page one came from for people."""
 
@@ -309,6 +313,15 @@ class ProblemMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        """A site that was restored and is not agreed with yet answers nothing but how it is."""
+        if not restoring(site().folder) or request.path.startswith(HOW_IT_IS):
+            return None
+        text = N_(
+            "This site was restored from a backup. It answers once the other sites agree that nothing is missing."
+        )
+        return self.process_exception(request, Unfit("restored", text))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, Problem):

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from ansim.errors import N_, Problem
-from ansim.sites import clock
+from ansim.sites import clock, fitness
 from ansim.sites.config import site
 from ansim.sites.exchange import envelope, trust
 from ansim.sites.exchange.notices import Directory
@@ -27,6 +27,7 @@ from ansim.sites.store.models import Counter, Job, Seen
 
 log = logging.getLogger("ansim.exchange")
 BLOB = re.compile(r"[0-9a-f]{64}")
+HOUSEKEEPING = ("ledger.", "mail.", "restore.")  # messages that no act of a person stands behind
 NOTED_EACH = 16  # refusals of one kind and sender that stand on the ledger one by one; then the 32nd, 64th, ...
 _handlers: dict[str, Callable[["Message"], None]] = {}
 _sealed_only: set[str] = set()
@@ -165,8 +166,12 @@ def take(wire: dict) -> None:
             _too_late(wire, claims)
         return
     lane, payload = f"receive:{found.iss}", {"wire": wire}
+    restoring = fitness.restoring(site().folder)
+    if restoring and found.typ == "restore.tell":  # the one message that such a site acts upon
+        _hear(found, payload)
+        return
     try:
-        if found.typ in _quick and not jobs.held_up(lane) and _at_once(found, payload):
+        if found.typ in _quick and not restoring and not jobs.held_up(lane) and _at_once(found, payload):
             return
         with transaction.atomic():
             _remember(found)
@@ -178,6 +183,20 @@ def take(wire: dict) -> None:
 def _remember(found: envelope.Envelope) -> None:
     now, seq = clock.iso(clock.now()), max(0, found.seq)
     Seen.objects.create(sender=found.iss, jti=found.jti, expires=clock.iso(found.exp), seq=seq, at=now)
+    if not found.typ.startswith(HOUSEKEEPING):  # by what a sender that was restored must know of (operate/restored.py)
+        counter, new = Counter.objects.get_or_create(name=f"acted:{found.iss}", defaults={"value": seq})
+        if not new and counter.value < seq:
+            Counter.objects.filter(name=counter.name, value__lt=seq).update(value=seq)
+
+
+def _hear(found: envelope.Envelope, payload: dict) -> None:
+    from ansim.sites.operate import restored
+
+    opened = _open(payload)
+    if isinstance(opened, Problem):
+        log.warning("%s of %s cannot be read", found.typ, found.iss)
+    else:
+        restored.hear(found.iss, opened[0])
 
 
 def _at_once(found: envelope.Envelope, payload: dict) -> bool:

@@ -42,6 +42,19 @@ def _read(start: int, end: int) -> list[bytes]:
 _tiles = tree.Tiles(_read)
 
 
+def present() -> tuple[int, bytes]:
+    """(entries, root) of this site's ledger as it is."""
+    head = LedgerHead.objects.filter(id=1).first()
+    frontier = tree.Frontier(head.size, tuple(bytes.fromhex(part) for part in head.frontier)) if head else None
+    return (frontier.size, frontier.root()) if frontier else (0, tree.root([]))
+
+
+def root_at(size: int) -> bytes:
+    """The root that the ledger had at this size, from its leaves. size: at most its present one."""
+    _tiles.size = max(_tiles.size, size)
+    return tree.root(_tiles, 0, size)
+
+
 def tell() -> None:
     """Sign a new head if the ledger has grown, and tell the newest to every site that has not cosigned it, with a proof
     from what it has. A site that does not answer gets no other head for a while: they would only pile up for it."""

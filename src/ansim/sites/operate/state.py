@@ -4,6 +4,7 @@ Counts, sizes, dates and names of sites; never a person, a case, or the content 
 """
 
 import base64
+import json
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from ansim.errors import Problem
 from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.exchange import notices, post, trust
+from ansim.sites.fitness import restoring
 from ansim.sites.store import ledger
-from ansim.sites.store.models import Checkpoint, Cosignature, Event, Job, LedgerHead, Mail, Record
+from ansim.sites.store.models import Checkpoint, Cosignature, Event, Job, LedgerHead, Mail
 
 RESERVE = 512 * 1024 * 1024  # bytes of disk below which a site is not ready (site option `reserve_bytes`)
 
@@ -68,7 +70,6 @@ def gather() -> State:
     last = Event.objects.order_by("-seq").values_list("at", flat=True).first()
     cosigned = Cosignature.objects.values("witness").annotate(size=Max("size"))
     disk = shutil.disk_usage(site().folder)
-    held = Record.objects.filter(kind="backup", key="last").values_list("data", flat=True).first()
     return State(
         now=now,
         queues=_queues(),
@@ -81,7 +82,7 @@ def gather() -> State:
         disk_free=disk.free,
         disk_total=disk.total,
         database_bytes=_database(),
-        backup=datetime.fromisoformat(held["at"]) if held else None,
+        backup=_backup(),
         unfit=tuple(_unfit(now, last, disk.free)),
     )
 
@@ -132,6 +133,14 @@ def notices_held() -> dict[str, dict[str, Any]]:
     return {name: body["document"] for name, body in Notice.objects.order_by("name").values_list("name", "body")}
 
 
+def _backup() -> datetime | None:
+    """When the last backup ended (FOLDER/backup.json, written by `ansim backup`)."""
+    try:
+        return datetime.fromisoformat(json.loads(site().path("backup.json").read_text("utf-8"))["at"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def _database() -> int:
     """Bytes of the database, its log included."""
     if not site().database:
@@ -144,7 +153,7 @@ def _database() -> int:
 
 
 def _unfit(now: datetime, last: str | None, free: int) -> list[str]:
-    found = []
+    found = ["restored"] if restoring(site().folder) else []
     if last and datetime.fromisoformat(last) - now > ledger.STEP_BACK:
         found.append("clock-behind")
     try:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from django.db import connection
 
 from ansim.errors import Problem
+from ansim.sites import fitness
 from ansim.sites.config import site
 from ansim.sites.store import jobs
 
 log = logging.getLogger("ansim.worker")
 MAX_PAUSE = 10.0  # seconds between tries of a beat that keeps failing
+WHILE_RESTORED = {"poll", "restored"}  # beats of a site that the others have not agreed with yet
 _beats: list[tuple[str, Callable[[], float], Callable[[], None]]] = []
 
 
@@ -28,6 +30,9 @@ def beat(name: str, seconds: Callable[[], float]) -> Callable:
 
 def _work(stop: threading.Event) -> None:
     while not stop.is_set():
+        if fitness.restoring(site().folder):
+            stop.wait(1)
+            continue
         try:
             task = jobs.handed() or jobs.take()
             if task is not None:
@@ -49,6 +54,8 @@ def _work_together(stop: threading.Event) -> None:
     while not stop.is_set():
         jobs.wake_together.wait(0.25)
         jobs.wake_together.clear()
+        if fitness.restoring(site().folder):
+            continue
         try:
             while tasks := jobs.all_handed_together():
                 for kind in {task.kind for task in tasks}:
@@ -62,6 +69,9 @@ def _work_together(stop: threading.Event) -> None:
 def _beat(name: str, seconds: Callable[[], float], function: Callable[[], None], stop: threading.Event) -> None:
     failures = 0
     while not stop.is_set():
+        if name not in WHILE_RESTORED and fitness.restoring(site().folder):
+            stop.wait(1)
+            continue
         started = time.monotonic()
         try:
             function()
