@@ -188,7 +188,7 @@ def _database(here: Site, place: Path) -> Path:
         command = [shutil.which("pg_dump") or "pg_dump", "--format=custom", "--compress=0", "--file", str(place / DUMP)]
         done = subprocess.run([*command, "--dbname", here.database], capture_output=True, check=False)
         if done.returncode:  # what pg_dump says may quote the address with its password
-            raise Problem("no-dump", N_("pg_dump failed with {code}."), code=done.returncode)
+            raise Problem("no-dump", N_("pg_dump failed with {number}."), number=done.returncode)
         return place / DUMP
     copy = place / DATABASE
     address = f"file:{quote(str(here.path(DATABASE)))}?mode=ro"
