@@ -29,6 +29,8 @@ WAITING: dict[str, tuple[str, int] | None] = {
 }
 STATUSES = ("none", *WAITING)
 ANSWERS = ("yes", "no", "conditions")
+# Why a clock may stand: what the office that is waited for cannot hasten.
+STOPS = ("applicant-asked", "irb-pending", "advice-pending", "data-unavailable", "incident")
 
 
 class HolderReview(State):
@@ -40,6 +42,7 @@ class HolderReview(State):
     application: str = ""  # digest of the whole application
     waiting_on: str = ""
     due: str = ""
+    paused: dict = field(default_factory=dict)  # {reason, since, left}: the clock stands; left: working days to go
     reminders: int = 0
     outcome: str = ""
     agreement: str = ""
@@ -69,7 +72,7 @@ class Moved(Event, of=review):
     def evolve(self, state: HolderReview) -> HolderReview:
         waiting = WAITING[self.to]
         on = waiting[0] if waiting else ""
-        return replace(state, status=self.to, due=self.due, waiting_on=on, reminders=0, **self.facts)
+        return replace(state, status=self.to, due=self.due, waiting_on=on, reminders=0, paused={}, **self.facts)
 
 
 class Step(Command):
@@ -228,6 +231,54 @@ class Write(Command, of=review, source=LIVE, role="applicant or holder"):
             self.side in ("applicant", "holder", "internal"), "unknown-side", N_("The side is unknown."), where="side"
         )
         return [MessageWritten(at=stamp(now), by=self.by, text=self.text, side=self.side)]
+
+
+class ClockStopped(Event, of=review):
+    reason: str
+    left: int
+
+    def evolve(self, state: HolderReview) -> HolderReview:
+        return replace(state, due="", paused={"reason": self.reason, "since": self.at, "left": self.left})
+
+
+class StopClock(Command, of=review, source=LIVE, role="contact desk or privacy officer"):
+    """The office that should act cannot, for a reason outside its hands; the due day is lifted until the clock goes on.
+    Whoever is late already does not get its lateness back: a stop that begins late goes on late."""
+
+    reason: str
+    holidays: list = field(default_factory=list)
+
+    def decide(self, state: HolderReview, now: datetime) -> list[Event]:
+        require(not state.paused, "stopped-already", N_("The clock stands already."))
+        require(state.due, "no-clock", N_("Nobody is waited for; there is no clock to stop."))
+        require(
+            self.reason in STOPS,
+            "unknown-reason",
+            N_("{reason} does not stop the clock."),
+            remedy=N_("Choose one of: {reasons}."),
+            where="reason",
+            reason=self.reason,
+            reasons=", ".join(STOPS),
+        )
+        left = working_days_between(civil_day(now), date.fromisoformat(state.due), self.holidays)
+        return [ClockStopped(at=stamp(now), by=self.by, reason=self.reason, left=left)]
+
+
+class ClockStarted(Event, of=review):
+    due: str
+
+    def evolve(self, state: HolderReview) -> HolderReview:
+        return replace(state, due=self.due, paused={})
+
+
+class StartClock(Command, of=review, source=LIVE, role="contact desk or privacy officer"):
+    holidays: list = field(default_factory=list)
+
+    def decide(self, state: HolderReview, now: datetime) -> list[Event]:
+        require(state.paused, "not-stopped", N_("The clock is going."))
+        today, left = civil_day(now), state.paused["left"]
+        due = add_working_days(today, left, self.holidays) if left > 0 else today
+        return [ClockStarted(at=stamp(now), by=self.by, due=due.isoformat())]
 
 
 class Reminded(Event, of=review):

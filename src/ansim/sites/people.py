@@ -44,6 +44,8 @@ ROLES: dict[str, Any] = {
     # everywhere
     "auditor": _("Auditor"),
     "coordinator": _("National coordinator"),
+    "ministry": _("Ministry"),
+    "representative": _("Patient representative"),
     "admin": _("Site administrator"),
 }
 

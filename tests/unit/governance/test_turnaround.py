@@ -43,3 +43,30 @@ def test_a_stage_ends_with_the_next_report_and_a_running_one_is_none():
 def test_the_90th_percentile_is_a_wait_that_somebody_had():
     assert vars(days_of([1, 2, 3, 4, 100])) == {"count": 5, "median": 3.0, "p90": 100.0}
     assert days_of([7]).p90 == 7
+
+
+def test_the_clock_stands_for_a_reason_and_goes_on_with_what_was_left(world):
+    from datetime import datetime
+
+    from ansim.governance import review as rv
+
+    def at(day):
+        return datetime.fromisoformat(f"{day}T01:00:00+00:00")
+
+    off = list(korean(2026, 2027))
+    ask = rv.Ask(by="x", request="r", applicant="c", title={}, holidays=off)
+    state = world.play(rv.review, rv.HolderReview(), ask, now=at("2026-12-21"))
+    assert state.due == "2026-12-29"  # five working days: Christmas and the weekend do not count
+    world.refused("unknown-reason", rv.review, state, rv.StopClock(by="s", reason="lunch"), now=at("2026-12-22"))
+    world.refused("not-stopped", rv.review, state, rv.StartClock(by="s"), now=at("2026-12-22"))
+    stop = rv.StopClock(by="s", reason="irb-pending", holidays=off)
+    state = world.play(rv.review, state, stop, now=at("2026-12-23"))
+    assert (state.due, state.paused["left"], state.status) == ("", 3, "asked")
+    world.refused("stopped-already", rv.review, state, stop, now=at("2026-12-23"))
+    assert not rv.reminder_due(state, at("2027-03-01").date(), off)  # nobody is late while the clock stands
+    state = world.play(rv.review, state, rv.StartClock(by="s", holidays=off), now=at("2026-12-31"))
+    assert state.due == "2027-01-06"  # New Year's Day and the weekend do not count
+    late = world.play(rv.review, state, stop, now=at("2027-01-13"))
+    assert late.paused["left"] == -5
+    late = world.play(rv.review, late, rv.StartClock(by="s", holidays=off), now=at("2027-01-20"))
+    assert late.due == "2027-01-20"  # who was late when the clock stopped gets no time back

@@ -246,7 +246,13 @@ def _on_final(message: post.Message) -> None:
         put({**data, "pdf": kept, "signed": signed, "status": "in force"})
     if site().id in parties(terms) and reviews.get(data["request"]).status in ("agreement", "open"):
         reviews.moved(data["request"], review_core.Prepare(by=message.sender), message.sender)
-    post.send("register.note", _public(terms), to=site().hub)
+    post.send("register.note", {**_public(terms), **_lay(data["request"])}, to=site().hub)
+
+
+def _lay(request: str) -> dict[str, Any]:
+    """The lay summary of the application: public from the day on which its agreement is in force."""
+    name = reviews.case(request)["application"]
+    return {"summary": ledger.document(name)["document"]["summary"]} if name else {}
 
 
 def _public(terms: dict) -> dict[str, Any]:

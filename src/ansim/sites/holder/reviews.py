@@ -20,8 +20,9 @@ from ansim.governance.grant import same_key
 from ansim.governance.prescreen import prescreen
 from ansim.governance.review import HolderReview, review
 from ansim.research.cohort.query import parse
-from ansim.sites import clock
+from ansim.sites import clock, office_mail
 from ansim.sites.config import site
+from ansim.sites.daysoff import days_off
 from ansim.sites.exchange import post, signed, trust
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
@@ -60,7 +61,7 @@ def moved(key: str, command: Command, actor: str) -> HolderReview:
     """Move the review on and tell the hub and the desk. Raises Problem where the rules refuse it."""
     board = site().board
     if isinstance(command, core.Step):
-        command = replace(command, days=board.get("days", {}), holidays=board.get("holidays", []))
+        command = replace(command, days=board.get("days", {}), holidays=days_off())
     with transaction.atomic():
         state = ledger.execute(review, key, command, actor=actor)
         status = {name: getattr(state, name) for name in ("status", "waiting_on", "since", "due", "version")}
@@ -175,8 +176,37 @@ def to_board(key: str, person: str) -> None:
 @beat("reminders", lambda: 3.0)
 def _remind() -> None:
     """Put each reminder that is due on the record; the inbox shows it."""
-    today, holidays = civil_day(clock.now()), site().board.get("holidays", [])
+    today, holidays = civil_day(clock.now()), days_off()
     for found in Record.objects.filter(kind="review").exclude(status="closed"):
         state = get(found.key) if found.data.get("due") else None
         if state and core.reminder_due(state, today, holidays):
-            ledger.execute(review, found.key, core.Remind(by="clock", holidays=holidays), actor="clock")
+            _reminded(ledger.execute(review, found.key, core.Remind(by="clock", holidays=holidays), actor="clock"))
+
+
+OFFICES = {
+    "contact desk": {"steward"},
+    "privacy officer": {"officer"},
+    "board secretary": {"secretary"},
+    "legal": {"signatory"},
+    "parties": {"signatory"},
+    "data team": {"operator"},
+}
+
+
+def _reminded(state: HolderReview) -> None:
+    """A letter to the office that is waited for; from the third on also to the head ([board] escalate_to)."""
+    roles = set(OFFICES.get(state.waiting_on, ()))
+    if state.reminders > 2:
+        roles |= set(site().board.get("escalate_to", ["admin"]))
+    occasion = f"review:{state.request}:{state.status}:{state.since}:{state.reminders}"
+    text = N_("A request waits for your office and is due. Please look at it.")
+    office_mail.tell(roles, occasion, N_("A request waits for you"), text, f"/reviews/{state.request}/")
+
+
+def clock_stands(key: str, reason: str, person: str) -> None:
+    """Stop the clock of a review for a reason of `core.STOPS`; everybody who watches is told."""
+    moved(key, core.StopClock(by=person, reason=reason, holidays=days_off()), person)
+
+
+def clock_goes_on(key: str, person: str) -> None:
+    moved(key, core.StartClock(by=person, holidays=days_off()), person)

@@ -66,6 +66,7 @@ class Answer:
     who: Text = ""  # who must act next; empty: nobody
     by: dt.datetime | dt.date | None = None
     late: bool = False  # the view knows the site's clock; the look does not
+    since: dt.datetime | dt.date | None = None  # since when it waits
     text: Text = ""
     actions: Sequence[Action] = ()
 

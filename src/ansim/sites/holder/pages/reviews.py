@@ -14,7 +14,7 @@ from ansim.governance.review import HolderReview, shown_to_applicant, waiting
 from ansim.research.cohort.explain import explain
 from ansim.research.cohort.query import parse
 from ansim.sites import clock, people, takes
-from ansim.sites.config import site
+from ansim.sites.daysoff import days_off
 from ansim.sites.holder import conditions, reviews, screening
 from ansim.sites.holder.pages.board import READERS as BOARD_READERS
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, given, needed, page
@@ -112,7 +112,7 @@ class ReturnForm(Form):
 @page()
 def inbox(request: HttpRequest) -> Page:
     """Every open case: late first, then by the day on which it is due."""
-    today, holidays = civil_day(clock.now()), site().board.get("holidays", [])
+    today, holidays = civil_day(clock.now()), days_off()
     rows = []
     for found in Record.objects.filter(kind="review"):
         state = HolderReview(**found.data)
@@ -169,7 +169,7 @@ def _waits(office: str, own: set[str]) -> Any:
 def detail(request: HttpRequest, key: str) -> Page:
     state, case = reviews.get(key), reviews.case(key)
     found, document = screening.of(key), reviews.application(key) if case["application"] else None
-    wait = waiting(state, civil_day(clock.now()), site().board.get("holidays", []))
+    wait = waiting(state, civil_day(clock.now()), days_off())
     fit = conditions.verdict(case, document)
     sections = [*_next(request, state, document), *_thread(request, key, state), *_asked(case, document)]
     sections.insert(1, Section(_("Purpose and conditions of use"), [verdict_table(fit)]))
@@ -190,6 +190,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             tag(STATUS, state.status),
             who=OFFICES.get(wait["on"], wait["on"]),
             by=day(wait["due"]),
+            since=day(state.since),
             late=wait["days_late"] > 0,
             text=gettext(state.reason) if state.reason and state.status in {"returned", "closed"} else "",
             actions=_board_link(request, key, state),
@@ -216,7 +217,35 @@ def _next(request: HttpRequest, state: HolderReview, document: dict | None) -> l
     if "officer" in roles and state.status == "screening":
         items.append(FormPart(None, f"/reviews/{key}/to-board/", _("Send to the board")))
         items.append(FormPart(ReturnForm(), f"/reviews/{key}/return/", _("Return to the applicant")))
+    items += _clock(roles, state)
     return [Section(_("What you can do"), items)] if items else []
+
+
+STOPS = {
+    "applicant-asked": _("The applicant was asked something"),
+    "irb-pending": _("The IRB has not decided"),
+    "advice-pending": _("Advice is awaited"),
+    "data-unavailable": _("The data cannot be reached"),
+    "incident": _("An incident is looked into"),
+}
+
+
+class StopForm(Form):
+    reason = forms.ChoiceField(label=_("Why the clock should stand"), choices=list(STOPS.items()))
+
+
+def _clock(roles: set[str], state: HolderReview) -> list[Any]:
+    """Stopping the clock, or letting it go on, for the offices that answer for it."""
+    if not roles & {"steward", "officer"}:
+        return []
+    at = f"/reviews/{state.request}"
+    if state.paused:
+        text = gettext("The clock stands: {reason}").format(reason=STOPS[state.paused["reason"]])
+        return [FormPart(None, f"{at}/start-clock/", _("Let the clock go on"), text=text)]
+    if state.due:
+        form = StopForm(auto_id="stop_%s")
+        return [FormPart(form, f"{at}/stop-clock/", _("Stop the clock"))]
+    return []
 
 
 def _assessed(found: dict) -> Section:
@@ -301,6 +330,19 @@ def message(request: HttpRequest, key: str) -> Done:
     return Done(f"/reviews/{key}/", _("Sent."), {"id": key})
 
 
+@act("steward", "officer", takes={"reason": takes.one_of(*STOPS)})
+def stop_clock(request: HttpRequest, key: str) -> Done:
+    (reason,) = needed(given(request), "reason")
+    reviews.clock_stands(key, reason, request.user.get_username())
+    return Done(f"/reviews/{key}/", _("The clock stands; the applicant sees it."), {"id": key})
+
+
+@act("steward", "officer", takes={})
+def start_clock(request: HttpRequest, key: str) -> Done:
+    reviews.clock_goes_on(key, request.user.get_username())
+    return Done(f"/reviews/{key}/", _("The clock goes on."), {"id": key})
+
+
 @act("officer", takes={name: takes.yes_or_no() for name in JUDGED})
 def screen(request: HttpRequest, key: str) -> Done:
     values = given(request)
@@ -331,4 +373,6 @@ urlpatterns = [
     path("reviews/<str:key>/screen/", screen),
     path("reviews/<str:key>/to-board/", to_board),
     path("reviews/<str:key>/return/", send_back),
+    path("reviews/<str:key>/stop-clock/", stop_clock),
+    path("reviews/<str:key>/start-clock/", start_clock),
 ]

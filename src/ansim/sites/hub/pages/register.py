@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from ansim.documents import canonical
 from ansim.errors import N_, Problem
 from ansim.sites import clock
-from ansim.sites.pages import Empty, Page, Section, page
+from ansim.sites.hub.pages import comments
+from ansim.sites.pages import Empty, Page, Section, Text, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.parts import Answer, Clock, Code, Column, Fact, Link, Table, Tag
@@ -19,6 +20,7 @@ from ansim.sites.wording import area_names, called, named
 
 NAVIGATION: list = [(60, _("Public register"), "/register/", set(), None)]
 DIFFERS = Tag(_("Reports differ"), "warning")
+LONGEST = 5000  # characters of a lay summary
 SAID = {
     "version": _("Version"),
     "title": _("Title"),
@@ -150,14 +152,23 @@ def agreement(request: HttpRequest, key: str) -> Page:
     return Page(
         made.get("title", key),
         [
+            *([Section(_("In plain words"), [Text(made["summary"])])] if _both(made.get("summary")) else []),
             Section(_("Agreement"), [facts]),
             *_differences(made),
             Section(_("Releases"), [table] if releases else [Empty(_("Nothing released yet"))]),
+            *comments.section(request, key),
         ],
-        {"agreement": made, "releases": releases, "closed": closed},
+        {"agreement": made, "releases": releases, "closed": closed, "comments": comments.of(key)},
         answer=Answer(state),
         trail=[Link(_("Public register"), "/register/")],
         over=_("Research agreement"),
+    )
+
+
+def _both(summary: Any) -> bool:
+    """A summary in both languages, as texts of a length that a page can show."""
+    return isinstance(summary, dict) and all(
+        isinstance(summary.get(code), str) and 0 < len(summary[code]) <= LONGEST for code in ("ko", "en")
     )
 
 
@@ -185,5 +196,6 @@ def _said(name: str, value: Any) -> Any:
 urlpatterns = [
     path("register/", register),
     path("register.csv", register_csv),
+    path("agreements/<str:key>/comment/", comments.comment),
     path("agreements/<str:key>/", agreement),
 ]

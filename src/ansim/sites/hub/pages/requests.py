@@ -13,7 +13,7 @@ from ansim.sites import clock, people
 from ansim.sites.pages import Empty, Page, Section, page
 from ansim.sites.store.models import Record
 from ansim.sites.web.parts import Answer, Column, Fact, Link, Progress, ProgressRow, Step, Table, Tag
-from ansim.sites.wording import APPLICATION, OFFICES, STATUS, area_names, called, named, tag
+from ansim.sites.wording import APPLICATION, OFFICES, STATUS, area_names, called, day, named, tag
 
 NAVIGATION = [(40, _("Requests"), "/requests/", {"researcher", "coordinator"}, None)]
 
@@ -116,6 +116,7 @@ def detail(request: HttpRequest, key: str) -> Page:
             tag(APPLICATION, application.data["status"]) if application else Tag(_("Asked"), "info"),
             who=", ".join(named(name) for name in pending),
             by=date.fromisoformat(due) if due else None,
+            since=day(min((entry["since"] for entry in pending.values() if entry["since"]), default="")),
             late=bool(due) and date.fromisoformat(due) < today,
             text=_("Cohort, protocol and people travel sealed from desk to hospital; this portal cannot read them."),
         ),

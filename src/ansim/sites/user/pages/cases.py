@@ -27,7 +27,7 @@ from ansim.sites.web.attachments import Attachment
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Moment, Table, Tag
-from ansim.sites.wording import MODES, OFFICES, PURPOSES, STATUS, tag
+from ansim.sites.wording import MODES, OFFICES, PURPOSES, STATUS, day, tag
 
 NAVIGATION = [(10, _("Requests"), "/", {"researcher", "legal"}, None)]
 ANSWERS = {
@@ -282,6 +282,7 @@ def detail(request: HttpRequest, key: str) -> Page:
         _state(case),
         who=", ".join(called.get(name, name) for name in waiting),
         by=date.fromisoformat(due) if due else None,
+        since=day(min((entry["since"] for entry in waiting.values() if entry.get("since")), default="")),
         late=bool(due) and date.fromisoformat(due) < civil_day(clock.now()),
         actions=actions,
     )
