@@ -120,7 +120,7 @@ def _operation(view: Callable, declared: Declared, *, reading: bool) -> dict[str
     words = inspect.cleandoc(inspect.unwrap(view).__doc__ or "").split("\n\n")[0].replace("\n", " ")
     found: dict[str, Any] = {"summary": words} if words else {}
     found |= {"x-roles": sorted(declared.roles) or ["anyone" if declared.public else "anyone signed in"]}
-    if declared.step_up:
+    if declared.step_up and not reading:
         found["x-step-up"] = True
     if not reading and (content := _content(declared)):
         found["requestBody"] = {"required": True, "content": content}

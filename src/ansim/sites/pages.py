@@ -147,6 +147,9 @@ def needed(values: Mapping[str, Any], *names: str) -> list[Any]:
     return [values[name] for name in names]
 
 
+CONFIRM = N_("Confirm at /step-up/ in another window that it is you, then send this form again.")
+
+
 @dataclass(frozen=True)
 class Declared:
     """What a view says of itself, for whoever describes this site to programs (openapi.py)."""
@@ -159,10 +162,13 @@ class Declared:
     form: type | None = None
 
 
-def page(*roles: str, public: bool = False, form: type | None = None, takes: Takes | None = None) -> Callable:
+def page(
+    *roles: str, public: bool = False, form: type | None = None, takes: Takes | None = None, step_up: bool = False
+) -> Callable:
     """A page that these roles may see (none named: anyone signed in; public: anyone).
 
-    form: what it shows and takes, when it is a form on a page of its own; takes: what programs send instead of it.
+    form: what it shows and takes, when it is a form on a page of its own; takes: what programs send instead of it;
+    step_up: its form is an act that binds, so it asks for a fresh proof of identity first (`form_page` does the rest).
     """
 
     def declare(view: Callable[..., Page | HttpResponse]) -> Callable[..., HttpResponse]:
@@ -171,10 +177,14 @@ def page(*roles: str, public: bool = False, form: type | None = None, takes: Tak
             if not public and (stop := _not_allowed(request, roles)):
                 return stop
             _plain({**kwargs, **request.GET.dict()})
+            if step_up and not people.stepped_up(request) and not (request.method == "GET" and wants_json(request)):
+                if request.method != "POST" or wants_json(request):
+                    return _confirm_first(request, request.get_full_path())
+                request.unconfirmed = True  # type: ignore[attr-defined]  # what was typed stays on the page
             found = view(request, *args, **kwargs)
             return _show(request, found) if isinstance(found, Page) else found
 
-        shown.declared = Declared(False, roles, public, False, takes, form)  # type: ignore[attr-defined]
+        shown.declared = Declared(False, roles, public, step_up, takes, form)  # type: ignore[attr-defined]
         return shown
 
     return declare
@@ -191,10 +201,7 @@ def act(*roles: str, step_up: bool = False, takes: Takes | None = None) -> Calla
             if stop := _not_allowed(request, roles):
                 return stop
             if step_up and not people.stepped_up(request):
-                if wants_json(request):
-                    return JsonResponse({"code": "step-up", "message": gettext("Confirm that it is you.")}, status=403)
-                messages.info(request, gettext("Confirm that it is you, then do it again."))
-                return redirect(f"/step-up/?{urlencode({'next': _came_from(request)})}")
+                return _confirm_first(request, _came_from(request))
             _plain(kwargs)
             if takes is not None:
                 takes_.check(takes, given(request))
@@ -204,6 +211,13 @@ def act(*roles: str, step_up: bool = False, takes: Takes | None = None) -> Calla
         return done
 
     return declare
+
+
+def _confirm_first(request: HttpRequest, then: str) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse({"code": "step-up", "message": gettext("Confirm that it is you.")}, status=403)
+    messages.info(request, gettext("Confirm that it is you, then do it again."))
+    return redirect(f"/step-up/?{urlencode({'next': then})}")
 
 
 def page_and_act(shown: Callable, done: Callable) -> Callable:
@@ -235,6 +249,8 @@ def form_page(
     problem = None
     if form.is_valid():
         try:
+            if getattr(request, "unconfirmed", False):
+                raise Problem("step-up", N_("More than ten minutes have passed."), remedy=CONFIRM)
             return _finish(request, on_valid(form.cleaned_data))
         except Problem as found:
             problem = found

@@ -23,7 +23,7 @@ from ansim.sites.user.pages.federated import methods_of
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
-from ansim.sites.wording import ANSWERED, METHODS, MODES, area_names, called, named, tag
+from ansim.sites.wording import ANSWERED, METHODS, MODES, area_names, called, lines, named, tag
 
 NAVIGATION = [
     (20, _("Agreements"), "/agreements/", {"researcher", "legal"}, None),
@@ -186,7 +186,7 @@ def extract(request: HttpRequest, key: str) -> Done:
     (area,) = needed(values, "area")
     person = values.get("member") or request.user.get_username()
     job = work.ask_extract(
-        key, area=area, person=_own(request, person), holders=values.get("holders"), query=values.get("query")
+        key, area=area, person=_own(request, person), holders=lines(values.get("holders")), query=values.get("query")
     )
     return Done(f"/agreements/{key}/", _("Asked. Each hospital prepares its extract and has it reviewed."), {"id": job})
 
@@ -215,7 +215,7 @@ def federated(request: HttpRequest, key: str) -> Done:
         spec=spec,
         person=_own(request, person),
         query=values.get("query"),
-        holders=values.get("holders"),
+        holders=lines(values.get("holders")),
     )
     return Done(
         f"/agreements/{key}/",
@@ -233,7 +233,7 @@ def _own(request: HttpRequest, person: str) -> str:
 
 def _study(release: dict) -> Any:
     """What a release belongs to: the title of its agreement."""
-    found = Record.objects.filter(kind="agreement", key=release["manifest"]["agreement"]).first()
+    found = Record.objects.filter(kind="paper", key=release["manifest"]["agreement"]).first()
     return phrase(found.data["terms"]["title"]) if found else release["id"]
 
 

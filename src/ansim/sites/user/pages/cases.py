@@ -27,7 +27,7 @@ from ansim.sites.web.attachments import Attachment
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Moment, Table, Tag
-from ansim.sites.wording import MODES, OFFICES, PURPOSES, STATUS, day, tag
+from ansim.sites.wording import MODES, OFFICES, PURPOSES, STATUS, day, lines, tag
 
 NAVIGATION = [(10, _("Requests"), "/", {"researcher", "legal"}, None)]
 ANSWERS = {
@@ -194,11 +194,11 @@ def _program_request(request: HttpRequest) -> Done:
     )
     key = cases.open_request(
         title=title,
-        areas=codes,
+        areas=lines(codes),
         purpose=purpose,
         text=text,
         query=query,
-        holders=holders,
+        holders=lines(holders),
         person=request.user.get_username(),
         use=values.get("use"),
     )
@@ -352,7 +352,7 @@ def submit(request: HttpRequest) -> Done:
     return Done(f"/requests/{key}/", _("The application is signed and on its way."), {"id": number})
 
 
-@page("researcher", form=ApplicationForm)
+@page("researcher", form=ApplicationForm, step_up=True)
 def write_application(request: HttpRequest, key: str) -> HttpResponse:
     """The application as a form; signing asks for a step-up like every binding act."""
     case = cases.get(key)

@@ -13,6 +13,7 @@ from ansim.sites.pages import Done, act, form_page, given, needed, page
 from ansim.sites.user import agreements, cases
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import DayInput, Form
+from ansim.sites.wording import lines
 
 
 class DraftForm(Form):
@@ -37,7 +38,7 @@ class DraftForm(Form):
     rounding = forms.IntegerField(label=_("Counts rounded to"), initial=5, min_value=1)
 
 
-@page("legal", form=DraftForm)
+@page("legal", form=DraftForm, step_up=True)
 def write(request: HttpRequest, key: str) -> HttpResponse:
     case = cases.get(key)
     application = case["application"] or {}
@@ -112,11 +113,11 @@ def draft(request: HttpRequest) -> Done:
     )
     number = agreements.draft(
         request=key,
-        holders=holders,
+        holders=lines(holders),
         not_before=first,
         not_after=last,
-        modes=modes,
-        areas=codes,
+        modes=lines(modes),
+        areas=lines(codes),
         linkage=values.get("linkage"),
         place=place,
         output=output,
@@ -126,7 +127,7 @@ def draft(request: HttpRequest) -> Done:
         names=values.get("names"),
         supersedes=values.get("supersedes", ""),
         query=values.get("query"),
-        members=values.get("members"),
+        members=lines(values.get("members")),
     )
     return Done(f"/agreements/{number}/", _("Signed for your organisation; the paper goes round."), {"id": number})
 

@@ -57,7 +57,7 @@ def _merged(old: Any, new: Any) -> Any:
     return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
 
 
-@page("legal", form=ReviseForm)
+@page("legal", form=ReviseForm, step_up=True)
 def revise(request: HttpRequest, key: str) -> HttpResponse:
     """An amendment of the version in force, or a new offer for one that was countered."""
     paper = agreements.get(key)
