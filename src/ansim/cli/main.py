@@ -21,6 +21,7 @@ from ansim.cli.profile import profile
 from ansim.cli.quality import quality
 from ansim.cli.rules import rules
 from ansim.cli.systemd import systemd
+from ansim.cli.upgrade import upgrade
 from ansim.errors import Problem
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.command()(link)
 app.command("verify-dist")(release.verify_dist)
 app.command()(release.bundle)
 app.command()(systemd)
+app.command()(upgrade)
 app.command("escrow")(backup.escrow_keys)
 app.command("backup")(backup.backup)
 app.command("verify-backup")(backup.verify_backup)

@@ -12,9 +12,9 @@ def prepare(folder: Path) -> None:
     from ansim.sites import asgi
 
     asgi.load_kind()
-    from django.core.management import call_command
+    from ansim.sites.operate import upgrade
 
-    call_command("migrate", verbosity=0, interactive=False)
+    upgrade.run()
     from ansim.sites import people
     from ansim.sites.exchange import trust
 

@@ -75,12 +75,14 @@ def _database(url: str) -> dict:
             },
         }
     parts = urlsplit(url)
+    named = parts.netloc.rpartition("@")[2]
+    host = (parts.hostname or "") if named.startswith("[") else named.partition(":")[0]
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
+        "HOST": unquote(host),  # a folder of a Unix socket stands there as %2Frun%2Fpostgresql
         "PORT": str(parts.port or ""),
     }
 
