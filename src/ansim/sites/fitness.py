@@ -5,11 +5,14 @@ its clock stands behind its own ledger. Then nothing is refused and nothing is l
 503, until somebody has put the site right.
 """
 
+import errno
 import fcntl
 import os
 import time
 from pathlib import Path
 from typing import IO
+
+from django.db import InterfaceError, OperationalError
 
 from ansim.errors import N_, Problem
 
@@ -23,6 +26,26 @@ def restoring(folder: Path) -> bool:
 
 class Unfit(Problem):
     """The site cannot act now; what was asked is tried again or asked again, never refused for good."""
+
+
+OF_THE_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+
+
+def machine_fault(error: BaseException) -> str:
+    """Why the machine, and not what was asked, is at fault: a short code; empty if it is not.
+
+    A full or read-only disk, a database that is locked or gone, no memory: it passes, and nothing was done.
+    """
+    for each in (error, error.__cause__):
+        if isinstance(each, MemoryError):
+            return "no-memory"
+        if isinstance(each, OSError) and each.errno in OF_THE_MACHINE:
+            return "disk" if each.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO} else "no-resources"
+        if isinstance(each, OperationalError | InterfaceError):
+            return "database"
+    return ""
 
 
 def lock(folder: Path, name: str, seconds: float = 0.0) -> IO[str]:

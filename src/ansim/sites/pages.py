@@ -6,12 +6,14 @@ what was recorded). A request with `Accept: application/json` gets the data; a b
 """
 
 import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -22,7 +24,7 @@ from ansim.sites import people
 from ansim.sites import takes as takes_
 from ansim.sites.config import site
 from ansim.sites.exchange import signed
-from ansim.sites.fitness import Unfit, restoring
+from ansim.sites.fitness import Unfit, machine_fault, restoring
 from ansim.sites.takes import Takes
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import Form, form_schema
@@ -309,6 +311,7 @@ def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | N
     return None
 
 
+log = logging.getLogger("ansim.pages")
 HOW_IT_IS = ("/health/", "/ready/", "/metrics", "/operations/", "/sign-in/", "/sign-out/", "/static/", "/language")
 
 
@@ -340,13 +343,18 @@ class ProblemMiddleware:
         return self.process_exception(request, Unfit("restored", text))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if fault := machine_fault(error):
+            log.error("%s could not be answered: %s", request.path, fault)
+            error = Unfit("machine-fault", N_("This site cannot do that just now, and nothing was recorded."))
+            error.remedy = N_("Try again in a few minutes; whoever runs the site is told.")
+            connection.close()
         if not isinstance(error, Problem):
             return None
         status = 503 if isinstance(error, Unfit) else 400
         request.problem = error  # type: ignore[attr-defined]
         if wants_json(request):
             return JsonResponse({**error.as_data(), "lines": problem_lines(error)}, status=status)
-        if request.method == "POST" and request.headers.get("referer"):
+        if request.method == "POST" and request.headers.get("referer") and error.code != "machine-fault":
             request.session["problem"] = problem_lines(error)
             return redirect(_came_from(request))
         return _show(

@@ -96,8 +96,8 @@ class Http:
     def send(self, wires: list[dict]) -> list[Exception | None]:
         """Several envelopes in one call; what the hub says of each."""
         if len(wires) == 1:
-            self._call("POST", "/exchange/envelopes", json=wires[0])
-            return [None]
+            answer = self._call("POST", "/exchange/envelopes", json=wires[0])
+            return [None if _accepted(answer, wires[0]) else jobs.Later(2.0, "something else than the hub answered")]
         answers = self._call("POST", "/exchange/envelopes", json={"envelopes": wires}).json()["answers"]
         return [_refusal(each["status"], str(each.get("code", "")), "") for each in answers]
 
@@ -239,6 +239,14 @@ def _refusal(status: int, code: str, text: str) -> Exception | None:
     if status >= 400:
         return Problem("hub-refused", N_("The hub refused it: {answer}."), answer=f"{status} {text or code}")
     return None
+
+
+def _accepted(answer: httpx.Response, wire: dict) -> bool:
+    """Whether the hub itself says that it has this envelope: a proxy's friendly page is no receipt."""
+    try:
+        return answer.status_code == 202 and answer.json()["accepted"] == envelope.peek(wire)["jti"]
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _code(answer: httpx.Response) -> str:

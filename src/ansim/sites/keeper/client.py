@@ -125,6 +125,8 @@ class Keeper:
             reason = type(error).__name__
             raise Unfit("keeper", N_("The key process does not answer ({error})."), error=reason) from error
         if refused := answer.get("error"):
+            if refused["code"] == "machine":
+                raise Unfit("keeper", N_("The key process does not answer ({error})."), error=refused["message"])
             raise Problem(refused["code"], refused["message"].replace("{", "{{").replace("}", "}}"))
         return answer["result"]
 

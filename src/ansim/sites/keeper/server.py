@@ -168,6 +168,8 @@ class _Handler(socketserver.StreamRequestHandler):
             return {"result": verb(**request.get("arguments", {}))}
         except Problem as problem:
             return {"error": problem.as_data()}
+        except OSError as error:  # a full disk, say: nothing was refused
+            return {"error": {"code": "machine", "message": type(error).__name__}}
         except Exception as error:  # the text could carry key material: only its kind goes out
             log.warning("verb failed: %s", type(error).__name__)
             return {"error": {"code": "keeper", "message": type(error).__name__}}

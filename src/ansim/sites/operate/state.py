@@ -154,6 +154,8 @@ def _database() -> int:
 
 def _unfit(now: datetime, last: str | None, free: int) -> list[str]:
     found = ["restored"] if restoring(site().folder) else []
+    if clock.jumped():
+        found.append("clock-jumped")
     if last and datetime.fromisoformat(last) - now > ledger.STEP_BACK:
         found.append("clock-behind")
     try:

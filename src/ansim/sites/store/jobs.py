@@ -29,7 +29,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from ansim.errors import N_, Problem
 from ansim.sites.config import site
-from ansim.sites.fitness import Unfit
+from ansim.sites.fitness import Unfit, machine_fault
 from ansim.sites.store.durable import lazily
 from ansim.sites.store.models import Job
 
@@ -238,8 +238,8 @@ def _failed_run(task: Job, error: Exception) -> None:
     elif isinstance(error, Later):
         growing = min(60.0, 0.5 * 2**task.attempts) if error.counts else 0.0  # its cause may take minutes to start anew
         _retry(task, max(error.seconds, growing), str(error), counts=error.counts)
-    elif isinstance(error, Unfit):  # the site is at fault, not the job
-        _retry(task, UNFIT_SECONDS, str(error), counts=False)
+    elif isinstance(error, Unfit) or machine_fault(error):  # the site or its machine is at fault, not the job
+        _retry(task, UNFIT_SECONDS, str(error) if isinstance(error, Unfit) else machine_fault(error), counts=False)
     elif isinstance(error, Problem):  # a rule refused: trying again would refuse again
         _end(task, "dead", str(error))
     else:

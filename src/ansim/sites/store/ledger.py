@@ -32,6 +32,13 @@ def append(stream: str, events: Iterable[tuple[str, dict]], *, actor: str) -> in
         head = LedgerHead.objects.select_for_update().get(id=1)
         now = clock.now()  # read under the lock: whoever waited for it must not write an earlier time
         at = clock.iso(now)
+        if clock.jumped():
+            raise Unfit(
+                "clock-jumped",
+                N_("The clock of this machine has jumped; it says {now}."),
+                now=at,
+                remedy=N_("Set the clock right, then start the site again."),
+            )
         last = Event.objects.filter(seq=head.size - 1).values_list("at", flat=True).first()
         if last and at < last and datetime.fromisoformat(last) - now <= STEP_BACK:
             at = last
