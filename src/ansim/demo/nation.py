@@ -193,6 +193,8 @@ class Nation:
         }
         if place.kind in {"holder", "centre"}:
             settings["policy"] = POLICY
+        if place.kind == "centre":
+            settings["options"] = {"lab_port": self.port_of(place.id) + 20}
         members = {name: "sig" for name in MEMBERS} if place.kind == "user" else {}
         return init.make(
             folder,

@@ -49,6 +49,10 @@ def serve(folder: Path) -> None:
         from ansim.sites.store import worker
 
         threads = worker.start(stop)
+        if here.kind == "centre":
+            from ansim.sites.centre import labserver
+
+            labserver.beside(stop)
         uvicorn.run(
             asgi.application,
             host=here.host,

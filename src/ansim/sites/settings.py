@@ -100,6 +100,7 @@ SESSION_COOKIE_NAME = f"ansim_{_here.id}"  # cookies know no ports: sites on one
 CSRF_COOKIE_NAME = f"ansim_csrf_{_here.id}"
 SESSION_COOKIE_AGE = int(timedelta(hours=8).total_seconds())
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True  # notebooks are another port of the same host, and cookies know no ports
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not _here.demo
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 

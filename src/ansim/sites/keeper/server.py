@@ -121,8 +121,13 @@ class Verbs:
         """A lasting secret of this node for one purpose (release memory); the web process may keep it in memory."""
         return self._secret(f"node.{purpose}").hex()
 
+    def workspace_key(self, project: str) -> str:
+        """The key that seals a workspace's files at rest; the web process seals with it and keeps it nowhere."""
+        return self._secret(f"{project}.rest").hex()
+
     def destroy(self, project: str) -> None:
         with self._lock:
+            self._store.destroy(f"{project}.rest")
             self._store.destroy(project)
             self._store.destroy(f"{project}.link")
             self._store.destroy(f"{project}.oprf")

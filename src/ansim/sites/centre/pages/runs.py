@@ -29,6 +29,9 @@ table.to_csv("/out/table.csv", index=False)
 LANGUAGES = {"python": "Python", "r": "R", "sql": "SQL (DuckDB)"}
 
 
+SCRIPT = {"script": takes.text(), "title": takes.text(required=False), "language": takes.text(required=False)}
+
+
 class Script(Form):
     title = forms.CharField(label=_("Title"), max_length=200)
     script = forms.CharField(
@@ -100,7 +103,10 @@ def _data_note(space: dict) -> Table:
     )
 
 
-@act("researcher", takes={"script": takes.text(), "title": takes.text(required=False)})
+@act(
+    "researcher",
+    takes={"script": takes.text(), "title": takes.text(required=False), "language": takes.text(required=False)},
+)
 def start(request: HttpRequest, key: str) -> Done:
     _space, _terms, member = common.visit(request, key, "run")
     values = given(request)

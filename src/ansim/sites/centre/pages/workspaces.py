@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem
 from ansim.sites import people
 from ansim.sites.centre import agreements, exports, federated, outputs, runs, workspaces
-from ansim.sites.centre.pages import common
+from ansim.sites.centre.pages import common, lab
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, page
 from ansim.sites.store import ledger
 from ansim.sites.web import charts
@@ -149,6 +149,7 @@ def _answer(space: dict, terms: dict, roles: set[str]) -> Answer:
 
 def _facts(space: dict, terms: dict) -> list[Fact]:
     return [
+        *lab.facts(space["id"], space["status"]),
         Fact(_("Research organisation"), named(terms["user"]["id"])),
         Fact(_("Hospitals and public bodies"), ", ".join(named(holder["id"]) for holder in terms["holders"])),
         Fact(_("Researchers"), ", ".join(member["name"] for member in terms["members"])),
