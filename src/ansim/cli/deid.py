@@ -203,3 +203,26 @@ def text(
         typer.echo(clean)
     counts = Counter(each.kind for each in found)
     errors.print(", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())) or "Nothing was found.")
+
+
+@app.command()
+def twin(
+    data: Data,
+    output: Annotated[Path, typer.Option(help="a new folder for the twin's Parquet files")],
+    people: Annotated[int, typer.Option(help="how many people the twin has; the true number stays unknown")] = 200,
+    min_people: Annotated[int, typer.Option(help="codes that fewer people have are left out")] = 10,
+) -> None:
+    """Write a synthetic twin: same tables, columns, types and codes, nobody's values. For writing scripts outside.
+
+    Results on it mean nothing: values are drawn evenly and independently of one another.
+    Example: ansim deid twin extract/ --output twin
+    """
+    from ansim.privacy.deid import twin as twins
+
+    with _progress() as progress:
+        progress.add_task("Reading shapes …")
+        done = twins.make(data, output, min_people=min_people, people=people)
+    table = Table("File", "Rows", "Columns", "Codes")
+    for name, facts in done.items():
+        table.add_row(name, *(f"{facts[part]:,}" for part in ("rows", "columns", "codes")))
+    console.print(table)
