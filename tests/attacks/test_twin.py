@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -98,7 +100,7 @@ def test_membership_is_not_told_by_the_twin(tmp_path):
     assert auc(members, strangers, leaky) > 0.75
 
 
-def test_no_value_of_a_few_is_in_it(tmp_path, monkeypatch):
+def test_no_value_of_a_few_is_in_it(tmp_path):
     frame, seen = world(300, 2)
     frame.loc[0, ["sex", "temperature", "weight"]] = ["X", 44.4444, 999.999]
     seen.loc[:4, "condition_concept_id"] = 987654321
@@ -109,18 +111,10 @@ def test_no_value_of_a_few_is_in_it(tmp_path, monkeypatch):
     assert set(made.sex.dropna()) == {"F", "M"}
     assert set(codes.dropna()) == set(CODES)
     assert not set(made.person_id) & set(frame.person_id)
-    for name in ("temperature", "weight"):
-        assert (
-            not set(np.round(made[name].dropna(), 3))
-            & set(np.round(frame[name], 3))
-            - {value for value in np.round(frame[name], 3) if (np.round(frame[name], 3) == value).sum() > 1}
-            or len(set(np.round(made[name].dropna(), 3)) & set(np.round(frame[name], 3))) < 5
-        )  # by accident of rounding
     assert made.weight.max() <= 200
+    assert made.temperature.max() <= 50
+    assert not {44.4444, 999.999} & (set(made.temperature) | set(made.weight))
     # control: without the least number of people, the few stand in it
-    monkeypatch.setattr(twin, "Problem", Problem)
-    import duckdb
-
     with duckdb.connect() as con:
         con.register("frame", frame)
         con.execute("CREATE TABLE t AS SELECT * FROM frame")
@@ -133,8 +127,6 @@ def test_scripts_run_on_it_unchanged(tmp_path):
     source = folder(tmp_path / "data", frame, seen)
     done = CliRunner().invoke(app, ["deid", "twin", str(source), "--output", str(tmp_path / "twin")])
     assert done.exit_code == 0, done.output
-    import pyarrow.parquet as pq
-
     for name in ("frame.parquet", "linked/condition_occurrence.parquet"):
         real, made = pq.read_schema(source / name), pq.read_schema(tmp_path / "twin" / name)
         assert real.names == made.names

@@ -1,5 +1,6 @@
 """Interactive work in a workspace: open it, work in it, hand files in, end it."""
 
+import functools
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +11,7 @@ from ansim.errors import N_, Problem
 from ansim.sites import people
 from ansim.sites.centre import labs, labserver, workspaces
 from ansim.sites.centre.pages import common
-from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, page
+from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, page, page_and_act
 from ansim.sites.web.parts import Answer, Column, Fact, Link, Table, Tag
 
 STATES = {"open": Tag(_("Open"), "success"), "ended": Tag(_("Ended"), "neutral")}
@@ -22,14 +23,6 @@ WHY = {
     "no longer allowed": _("Access ended"),
     "frozen": _("Frozen by the incident desk"),
 }
-
-
-def _lab(request: HttpRequest, key: str) -> HttpResponse:
-    if request.method == "POST":
-        return start(request, key)
-    answer = detail(request, key)
-    answer._csp_update = {"frame-src": [labserver.origin(request.get_host(), request.scheme or "http")]}
-    return answer
 
 
 @page("researcher", "room", "auditor")
@@ -137,8 +130,16 @@ def facts(key: str, status: str) -> list[Fact]:
     return [Fact(_("Interactive work"), link(key))] if status == "open" and labs.offered() else []
 
 
+@functools.wraps(detail)
+def framed(request: HttpRequest, key: str) -> HttpResponse:
+    """The page may frame the notebooks' address and nothing else."""
+    answer = detail(request, key)
+    answer._csp_update = {"frame-src": [labserver.origin(request.get_host(), request.scheme or "http")]}
+    return answer
+
+
 urlpatterns = [
-    path("workspaces/<slug:key>/lab/", _lab),
+    path("workspaces/<slug:key>/lab/", page_and_act(framed, start)),
     path("workspaces/<slug:key>/lab/end/", end),
     path("workspaces/<slug:key>/lab/hand-in/", hand_in),
 ]

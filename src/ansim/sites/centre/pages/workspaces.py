@@ -148,8 +148,11 @@ def _answer(space: dict, terms: dict, roles: set[str]) -> Answer:
 
 
 def _facts(space: dict, terms: dict) -> list[Fact]:
+    twin = Link(_("Synthetic twin (zip)"), f"/workspaces/{space['id']}/twin.zip")
+    hint = _("The same tables and codes with nobody in them: write scripts outside, run them here unchanged.")
     return [
         *lab.facts(space["id"], space["status"]),
+        *([Fact(_("To write scripts outside"), twin, note=hint)] if space["status"] == "open" else []),
         Fact(_("Research organisation"), named(terms["user"]["id"])),
         Fact(_("Hospitals and public bodies"), ", ".join(named(holder["id"]) for holder in terms["holders"])),
         Fact(_("Researchers"), ", ".join(member["name"] for member in terms["members"])),
