@@ -74,6 +74,32 @@ def request(post) -> None:
     assert "맞지 않음" in shown
 
 
+def advised(post) -> None:
+    """A question to the expert desk, its answer, and what the owner made of it: shown at the case."""
+    from ansim.sites.holder import advice
+
+    form = {"object": "variables", "name": "v1", "rule": "G2", "expertise": "law", "question": "Is this needed?"}
+    officer = client("officer-a")
+    wrong = officer.post(f"/reviews/{REQUEST}/advice/", {**form, "rule": "G99"}, headers={"accept": "application/json"})
+    assert wrong.status_code == 400
+    assert not post.take("advice.ask")
+    assert officer.post(f"/reviews/{REQUEST}/advice/", form).status_code == 302
+    [(to, asked, _)] = post.take("advice.ask")
+    assert (to, asked["applicant"], asked["rule"]) == ("hub", "company-x", "G2")
+    given = {"id": asked["id"], "case": REQUEST, "answer": {"by": "lee", "text": "No.", "change": "Drop it"}}
+    refused("not-the-hub", deliver, "advice.given", given, "company-x")
+    deliver("advice.given", given, "hub")
+    at = f"/reviews/{REQUEST}/advice/{asked['id']}/"
+    assert officer.post(at, {"taken": "no"}, headers={"accept": "application/json"}).status_code == 400
+    assert client("secretary-a").post(at, {"taken": "yes"}).status_code == 403
+    assert officer.post(at, {"taken": "no", "reason": "It is needed"}).status_code == 302
+    assert post.take("advice.settled")[0][1] == {"id": asked["id"], "taken": False, "reason": "It is needed"}
+    assert advice.of(REQUEST)[0]["status"] == "declined"
+    shown = officer.get(f"/reviews/{REQUEST}/").content.decode()
+    assert "Drop it" in shown
+    assert "It is needed" in shown
+
+
 def main() -> None:
     data()
     from ansim.sites.keeper import client as keeper_client
@@ -86,6 +112,7 @@ def main() -> None:
         post = back_rooms.Post()
         conditions(post)
         request(post)
+        advised(post)
         look(
             [
                 ("holder-conditions", "steward-a", "/datasets/conditions/"),

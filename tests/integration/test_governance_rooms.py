@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("story", ["purpose_life", "matching_life", "oversight_life"])
+@pytest.mark.parametrize("story", ["purpose_life", "matching_life", "oversight_life", "advice_life"])
 def test_a_story_of_governance(story, tmp_path):
     file = Path(__file__).with_name(f"{story}.py")
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ansim.governance.advice import advice
 from ansim.governance.agreement import agreement
 from ansim.governance.application import application
 from ansim.governance.board import board
@@ -12,7 +13,7 @@ from ansim.governance.output import output
 from ansim.governance.review import review
 from ansim.governance.separations import APART
 
-AGGREGATES = (application, review, board, agreement, extract_review, output)
+AGGREGATES = (application, review, board, agreement, extract_review, output, advice)
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -46,6 +46,7 @@ ROLES: dict[str, Any] = {
     "coordinator": _("National coordinator"),
     "ministry": _("Ministry"),
     "representative": _("Patient representative"),
+    "adviser": _("Adviser"),
     "admin": _("Site administrator"),
 }
 

@@ -178,6 +178,32 @@ FEDERATED: dict[str, Tag] = {
     "refused": Tag(_("Refused"), "danger"),
     "failed": Tag(_("Ended without a result"), "danger"),
 }
+ADVICE: dict[str, Tag] = {
+    "asked": Tag(_("Waits for an adviser"), "info"),
+    "assigned": Tag(_("Adviser asked about conflicts"), "info"),
+    "working": Tag(_("Adviser is at work"), "info"),
+    "answered": Tag(_("Advice given"), "warning"),
+    "taken": Tag(_("Advice taken"), "success"),
+    "declined": Tag(_("Advice declined"), "neutral"),
+    "closed": Tag(_("Closed"), "neutral"),
+}
+ADVICE_OFFICES = {"coordinator": _("National coordinator"), "adviser": _("Adviser"), "owner": _("The hospital")}
+ADVICE_OBJECTS = {
+    "cohort": _("Patient group"),
+    "variables": _("List of variables"),
+    "pseudonymisation plan": _("Pseudonymisation plan"),
+    "output": _("Output"),
+    "linkage": _("Linkage"),
+    "other": _("Something else"),
+}
+ADVICE_FIELDS = {
+    "law": _("Law"),
+    "statistics": _("Statistics"),
+    "de-identification": _("De-identification"),
+    "linkage": _("Linkage"),
+    "clinical": _("Clinical questions"),
+    "security": _("Security"),
+}
 CHOICES = {
     "approve": _("Approve"),
     "conditions": _("Approve with conditions"),

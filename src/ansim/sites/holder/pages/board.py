@@ -11,10 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from ansim.errors import N_, Problem
 from ansim.governance import board as core
 from ansim.governance import rules
-from ansim.governance.board import BoardCase, advice, view
+from ansim.governance.board import BoardCase, view
+from ansim.governance.board import advice as composition_advice
 from ansim.governance.core import civil_day
 from ansim.sites import clock, people, takes
 from ansim.sites.holder import board, reviews, screening
+from ansim.sites.holder.pages import advice
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
@@ -133,6 +135,7 @@ def detail(request: HttpRequest, key: str) -> Page:
     if found:
         tier = Fact(_("Risk tier"), tag(TIERS, found["tier"]["level"]))
         sections.append(Section(_("From the screening"), [[tier]]))
+    sections += advice.sections(request, key, ask=False)
     return Page(
         review.title,
         sections,
@@ -214,7 +217,7 @@ def _members(state: BoardCase, shown: dict) -> list[Section]:
         Fact(_("Quorum"), shown["quorum"]),
         Fact(_("Rules of the edition"), state.edition),
     ]
-    wanted = advice(state.members, rules.at(civil_day(clock.now())))
+    wanted = composition_advice(state.members, rules.at(civil_day(clock.now())))
     return [Section(_("The board"), [facts, table, *(Notice(problem_text(each)) for each in wanted)])]
 
 

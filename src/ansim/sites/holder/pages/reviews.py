@@ -16,6 +16,7 @@ from ansim.research.cohort.query import parse
 from ansim.sites import clock, people, takes
 from ansim.sites.daysoff import days_off
 from ansim.sites.holder import conditions, reviews, screening
+from ansim.sites.holder.pages import advice
 from ansim.sites.holder.pages.board import READERS as BOARD_READERS
 from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, Timeline, act, given, needed, page
 from ansim.sites.routes import ASKED, route_table, rule_cells
@@ -175,6 +176,7 @@ def detail(request: HttpRequest, key: str) -> Page:
     sections.insert(1, Section(_("Purpose and conditions of use"), [verdict_table(fit)]))
     if found:
         sections.insert(1, _assessed(found))
+    sections += advice.sections(request, key, ask=state.status != "closed")
     return Page(
         state.title,
         sections,
