@@ -302,7 +302,7 @@ def life() -> None:
     work()
     assert outputs.get(safe)["status"] == "checking", outputs.notes(safe)
     assert [each["code"] for each in outputs.notes(safe)["findings"]] == ["machine-checked"]
-    by_hand(work, outputs, name, member)
+    by_hand(work, outputs, releases, name, member)
     refused("roles-not-apart", outputs.review, safe, "researcher2", release=True, reason="mine")
     outputs.review(safe, "checker1", release=True, reason="")
     refused("checked-already", outputs.review, safe, "checker1", release=True, reason="")
@@ -314,6 +314,7 @@ def life() -> None:
     work()
     assert outputs.get(safe)["status"] == "released"
     assert sent("release.send") == 1
+    taken_back(hear, work, sent, outputs, releases, safe)
     federated_life(hear, work, sent, federated, outputs, releases, agreed, member)
     pages()
     # The end, by the centre's own clock: access ends before the beat has run, then all is destroyed.
@@ -335,7 +336,39 @@ def life() -> None:
     pages()
 
 
-def by_hand(work, outputs, run: str, member: str) -> None:
+def taken_back(hear, work, sent, outputs, releases, name: str) -> None:
+    """A checker's downloads are counted; a senior takes the release back; the desk says what it had downloaded."""
+    assert outputs.get(name)["status"] == "released"
+    refused("no-file", releases.download, name, "table.csv", "checker1")  # only while it is being checked
+    refused("roles-not-apart", releases.revoke, name, "researcher2", "mine")
+    refused("no-reason", releases.revoke, name, "senior", " ")
+    revoked = {"release": name, "downloads": {"table.csv": 2}}
+    refused("not-yours", hear, "release.revoked", "company-x", revoked)  # nothing was taken back yet
+    releases.revoke(name, "senior", "경계값 오류")
+    work()
+    assert outputs.get(name)["status"] == "revoked"
+    assert sent("release.revoke") == 1
+    refused("not-yours", hear, "release.revoked", "hospital-a", revoked)
+    hear("release.revoked", "company-x", revoked)
+    assert outputs.notes(name)["gone"]["downloads"] == {"table.csv": 2}
+    refused("illegal-transition", releases.revoke, name, "senior", "again")
+
+
+def disputed(work, outputs, releases, name: str) -> None:
+    """Two checkers differ; neither of them and nobody of the project settles it."""
+    for _ in range(5):
+        releases.download(name, "hand.csv", "checker1")
+    refused("download-limit", releases.download, name, "hand.csv", "checker1")
+    outputs.review(name, "checker1", release=True, reason="a")
+    outputs.review(name, "checker2", release=False, reason="b")
+    assert outputs.get(name)["status"] == "disputed"
+    for person in ("checker1", "researcher", "researcher2"):
+        refused("roles-not-apart", outputs.settle, name, person, release=True, reason="c")
+    outputs.settle(name, "senior", release=False, reason="c")
+    assert outputs.get(name)["status"] == "refused"
+
+
+def by_hand(work, outputs, releases, run: str, member: str) -> None:
     """A table without a specification: the machine hides and rounds what stands in the file, and says that it did."""
     raw = outputs.from_run(KEY, member, run, ["hand.csv"], "손으로 만든 표", {})
     work()
@@ -347,6 +380,7 @@ def by_hand(work, outputs, run: str, member: str) -> None:
     assert outputs.get(safe)["status"] == "checking", outputs.notes(safe)
     codes = {each["code"] for each in outputs.notes(safe)["findings"]}
     assert {"people-unknown", "safe-version"} <= codes, codes
+    disputed(work, outputs, releases, safe)
     shown = (outputs.place(KEY, safe) / "hand.csv").read_text().splitlines()[1:]
     assert all(line.rpartition(",")[2] in ("–", "<10") or int(line.rpartition(",")[2]) % 5 == 0 for line in shown)
 

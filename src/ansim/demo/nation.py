@@ -90,6 +90,7 @@ PLACES = [
             "room": ("운영자", ["room"]),
             "checker1": ("반출 심사위원 1", ["checker"]),
             "checker2": ("반출 심사위원 2", ["checker"]),
+            "senior": ("선임 심사위원", ["senior"]),
             "exporter": ("반출심의 위원", ["exporter"]),
             "auditor": ("감사 담당자", ["auditor"]),
             "researcher": ("김연구", ["researcher"]),

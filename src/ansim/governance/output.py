@@ -1,7 +1,8 @@
 """OutputRequest: files leave a centre only after automatic findings and two people who did not see each other's view.
 
-Sole writer: the centre. Linked data also pass the export review by the three criteria of the decree (L4). When the two
-differ, a third, senior person settles it. What the automatic check refused nobody can release: it is submitted anew.
+Sole writer: the centre. Linked data also pass the export review by the three criteria of the decree (L4), each judged
+by every member of the export board. When the two checkers differ, a third, senior person settles it. What the automatic
+check refused nobody can release: it is submitted anew. A release can be revoked; what was downloaded stays downloaded.
 """
 
 from dataclasses import field, replace
@@ -27,13 +28,17 @@ class OutputRequest(State):
     findings: list = field(default_factory=list)
     views: dict = field(default_factory=dict)
     senior: str = ""
+    board: int = 1  # members of the export board whose review is needed
     export: dict = field(default_factory=dict)
+    export_views: dict = field(default_factory=dict)  # {reviewer: criteria}
     manifest: dict = field(default_factory=dict)
     reason: str = ""
 
 
-STATUSES = ("none", "submitted", "checking", "disputed", "agreed", "exportable", "released", "refused", "withdrawn")
-output = Aggregate("output", OutputRequest, STATUSES, final=("released", "refused", "withdrawn"))
+STATUSES = (
+    "none", "submitted", "checking", "disputed", "agreed", "exportable", "released", "refused", "withdrawn", "revoked",
+)  # fmt: skip
+output = Aggregate("output", OutputRequest, STATUSES, final=("refused", "withdrawn", "revoked"))
 LIVE = ("submitted", "checking", "disputed", "agreed", "exportable")
 
 
@@ -51,6 +56,7 @@ class Submitted(Event, of=output):
     files: list
     purpose: str
     linked: bool
+    board: int = 1
 
     def evolve(self, state: OutputRequest) -> OutputRequest:
         return replace(
@@ -62,17 +68,20 @@ class Submitted(Event, of=output):
             files=self.files,
             purpose=self.purpose,
             linked=self.linked,
+            board=self.board,
         )
 
 
 class Submit(Command, of=output, source=("none",), target=("submitted",), role="researcher"):
-    """The author asks for files. members: all persons of the project; linked: whether linked data lie beneath."""
+    """The author asks for files. members: all persons of the project; linked: whether linked data lie beneath; board:
+    how many members of the export board then review it."""
 
     project: str
     members: list
     files: list
     purpose: str
     linked: bool
+    board: int = 1
 
     def decide(self, state: OutputRequest, now: datetime) -> list[Event]:
         require(self.by in self.members, "not-a-member", N_("{person} is not a member."), person=self.by)
@@ -81,6 +90,7 @@ class Submit(Command, of=output, source=("none",), target=("submitted",), role="
         for number, file in enumerate(self.files):
             holds = isinstance(file, dict) and file.get("name") and is_digest(file.get("sha256"))
             require(holds, "file", N_("A file needs its name and SHA-256."), where=f"files.{number}")
+        require(self.board >= 1, "board", N_("At least one person reviews the export."), where="board")
         names = [file["name"] for file in self.files]
         require(len(set(names)) == len(names), "twice", N_("A file is named twice."), where="files")
         return [
@@ -92,6 +102,7 @@ class Submit(Command, of=output, source=("none",), target=("submitted",), role="
                 files=self.files,
                 purpose=self.purpose,
                 linked=self.linked,
+                board=self.board,
             )
         ]
 
@@ -193,23 +204,31 @@ class ExportReviewed(Event, of=output):
     criteria: dict
 
     def evolve(self, state: OutputRequest) -> OutputRequest:
+        views = {**state.export_views, self.by: self.criteria}
         holds = all(entry["holds"] for entry in self.criteria.values())
-        return replace(
-            state,
-            export=self.criteria,
-            status="exportable" if holds else "refused",
-            reason="" if holds else "export review",
-        )
+        status = "refused" if not holds else "exportable" if len(views) >= state.board else "agreed"
+        reason = "" if holds else "export review"
+        return replace(state, export=self.criteria, export_views=views, status=status, reason=reason)
 
 
-class ReviewExport(Command, of=output, source=("agreed",), target=("exportable", "refused"), role="export reviewer"):
-    """Linked data only. criteria: {criterion of L4: {holds: bool, reason}}, all three, each with its reason."""
+class ReviewExport(
+    Command, of=output, source=("agreed",), target=("agreed", "exportable", "refused"), role="export reviewer"
+):
+    """Linked data only, by each member of the board, one "no" refuses. criteria: {criterion of L4: {holds: bool,
+    reason}}, all three, each with its reason."""
 
     criteria: dict
 
     def decide(self, state: OutputRequest, now: datetime) -> list[Event]:
         require(state.linked, "no-export-review", N_("Only linked data pass an export review."))
-        require_apart(self.by, "export-reviewer", {"project-member": state.members})
+        holders = {
+            "author": [state.author],
+            "project-member": state.members,
+            "output-checker": list(state.views),
+            "senior-checker": [state.senior] if state.senior else [],
+        }
+        require_apart(self.by, "export-reviewer", holders)
+        require(self.by not in state.export_views, "checked-already", N_("{person} has checked it."), person=self.by)
         wanted = rules.at(civil_day(now))["L4"]["parameters"]["criteria"]
         complete = set(self.criteria) == set(wanted) and all(
             type(entry.get("holds")) is bool and entry.get("reason") for entry in self.criteria.values()
@@ -258,6 +277,24 @@ class Release(Command, of=output, source=("agreed", "exportable"), target=("rele
             "checked_by": len(state.views),
         }
         return [Released(at=stamp(now), by=self.by, manifest={**manifest, "digest": digest(manifest)})]
+
+
+class Revoked(Event, of=output):
+    reason: str
+
+    def evolve(self, state: OutputRequest) -> OutputRequest:
+        return replace(state, status="revoked", reason=self.reason)
+
+
+class Revoke(Command, of=output, source=("released",), target=("revoked",), role="senior checker"):
+    """Take a release back: it should not have left. The user is bound to delete it; copies cannot be called back."""
+
+    reason: str
+
+    def decide(self, state: OutputRequest, now: datetime) -> list[Event]:
+        require(self.by not in state.members, "roles-not-apart", N_("A member of the project cannot revoke it."))
+        require(self.reason.strip(), "no-reason", N_("Give a reason."), where="reason")
+        return [Revoked(at=stamp(now), by=self.by, reason=self.reason)]
 
 
 class Withdrawn(Event, of=output):

@@ -40,6 +40,7 @@ ROLES: dict[str, Any] = {
     # centre
     "room": _("Room operator"),
     "checker": _("Output checker"),
+    "senior": _("Senior output checker"),
     "exporter": _("Export reviewer"),
     # everywhere
     "auditor": _("Auditor"),

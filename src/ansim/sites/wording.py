@@ -169,6 +169,7 @@ OUTPUT: dict[str, Tag] = {
     "released": Tag(_("Released"), "success"),
     "refused": Tag(_("Refused"), "danger"),
     "withdrawn": Tag(_("Withdrawn"), "neutral"),
+    "revoked": Tag(_("Taken back"), "danger"),
 }
 FEDERATED: dict[str, Tag] = {
     "running": Tag(_("Running"), "info"),

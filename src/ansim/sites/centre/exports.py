@@ -12,7 +12,11 @@ from ansim.sites import clock, takes
 from ansim.sites.centre import agreements, joining, workspaces
 
 FIELDS = {"related": "purpose-related", "not_identifiable": "nobody-identifiable", "safety_plan": "safety-plan"}
-TAKES = {**{name: takes.yes_or_no() for name in FIELDS}, "reason": takes.text()}
+TAKES = {
+    **{name: takes.yes_or_no() for name in FIELDS},
+    **{f"{name}_reason": takes.text(required=False) for name in FIELDS},
+    "reason": takes.text(required=False),
+}
 
 
 def truth(value: Any) -> bool:
@@ -20,14 +24,21 @@ def truth(value: Any) -> bool:
 
 
 def criteria(given: dict) -> dict[str, dict]:
-    """{criterion of rule L4: {holds, reason}} from the form's fields; the rule in force today names the criteria."""
+    """{criterion of rule L4: {holds, reason}} from the form's fields; the rule in force today names the criteria.
+
+    Each criterion has a reason of its own (`related_reason`, …) or else the common one."""
     wanted = rules.at(civil_day(clock.now()))["L4"]["parameters"]["criteria"]
-    reason = str(given.get("reason") or "").strip()
-    if not reason:
-        raise Problem("no-reason", N_("Give a reason."), where="reason")
-    return {
-        name: {"holds": truth(given.get(field)), "reason": reason} for field, name in FIELDS.items() if name in wanted
+    judged = {
+        name: {
+            "holds": truth(given.get(field)),
+            "reason": str(given.get(f"{field}_reason") or given.get("reason") or "").strip(),
+        }
+        for field, name in FIELDS.items()
+        if name in wanted
     }
+    if not all(entry["reason"] for entry in judged.values()):
+        raise Problem("no-reason", N_("Give a reason."), where="reason")
+    return judged
 
 
 def admit(key: str, person: str, given: dict) -> dict:

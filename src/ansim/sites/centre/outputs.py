@@ -6,6 +6,7 @@ what the protected table shows; any other file goes to people, and what no perso
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db import transaction
 
 from ansim.errors import N_, Problem
 from ansim.governance.output import Check, RecordFindings, ReviewExport, Settle, Submit, Withdraw, output
+from ansim.privacy.airlock.beside import Difference, compare
 from ansim.privacy.airlock.safe import as_findings, make_safe
 from ansim.privacy.disclosure.files import check_file
 from ansim.privacy.disclosure.files_findings import FileFinding
@@ -21,6 +23,7 @@ from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.protect import as_csv
 from ansim.sites import clock
 from ansim.sites.centre import agreements, exports, joining, memory, runs, tables, workspaces
+from ansim.sites.config import site
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 
@@ -95,6 +98,7 @@ def submit(
             files=files,
             purpose=context,
             linked=linked,
+            board=int(site().options.get("export_board", 1)),
         )
         ledger.execute(output, name, command, actor=member)
         ledger.record(NOTES, name, {**facts, "machine": machine, "reports": {}})
@@ -136,6 +140,31 @@ def safe_version(name: str, member: str) -> str:
         if data["status"] == "checking":  # nobody has to judge what its author has replaced
             ledger.execute(output, name, Withdraw(by=member, reason="replaced by its safe version"), actor=member)
         return submit(data["project"], member, bodies, data["purpose"], facts)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A table of a request and one of an earlier release that have `common` cells; `cells` are those that differ."""
+
+    file: str
+    release: str
+    common: int
+    cells: list[Difference]
+
+
+def beside(data: dict, name: str, threshold: int) -> list[Beside]:
+    """The newest three pairs of tables of this request and of earlier releases that show the same rows and columns."""
+    found: list[Beside] = []
+    earlier = [each for each in of(data["project"]) if each.status in ("released", "revoked") and each.key != name]
+    for file in [each["name"] for each in data["files"] if each["name"].endswith(".csv")]:
+        now = (place(data["project"], name) / file).read_bytes()
+        for record in earlier:
+            for old in [each["name"] for each in record.data["files"] if each["name"].endswith(".csv")]:
+                there = place(data["project"], record.key) / old
+                both = compare(there.read_bytes(), now, threshold) if there.exists() else None
+                if both and len(found) < 3:
+                    found.append(Beside(file, record.key, *both))
+    return found
 
 
 def asker(data: dict) -> Asker:
@@ -273,7 +302,7 @@ def review(name: str, person: str, *, release: bool, reason: str) -> dict:
 
 
 def settle(name: str, person: str, *, release: bool, reason: str) -> dict:
-    """A third checker decides where the two differ."""
+    """A senior checker decides where the two differ."""
     data = get(name)
     senior = agreements.member_of(person, agreements.require_in_force(data["project"]))
     with transaction.atomic():

@@ -4,9 +4,11 @@ import json
 import tarfile
 from typing import Any
 
+from django.db import transaction
+
 from ansim.documents import digest
 from ansim.errors import N_, Problem
-from ansim.governance.output import Release, Withdraw, output
+from ansim.governance.output import LIVE, Release, Revoke, Withdraw, output
 from ansim.governance.papers.letters import release_receipt
 from ansim.governance.papers.paper import text
 from ansim.sites import clock
@@ -14,6 +16,7 @@ from ansim.sites.centre import agreements, letters, memory, outputs, tables, wor
 from ansim.sites.config import site
 from ansim.sites.exchange import bulk, post, signed
 from ansim.sites.store import jobs, ledger
+from ansim.sites.store.models import Record
 
 RECEIPT = "receipt.pdf"
 
@@ -98,6 +101,7 @@ def _released(payload: dict, found: dict) -> None:
         "files": found["files"],
         "checked": state.manifest["digest"],
         "receipt": receipt,
+        "downloads": int(site().options.get("downloads", 20)),
     }
     proof = signed.sign_document(manifest, post.own_kid(), post.sign)
     ledger.note(f"workspace:{key}", "release.sent", output=name, manifest=ledger.keep(proof, "manifest"))
@@ -153,6 +157,67 @@ def _remember(name: str, key: str, data: dict, terms: dict) -> str:
 
 
 jobs.job("release", finish=_released)(_release)
+
+
+def revoke(name: str, person: str, reason: str) -> dict:
+    """Take a release back: the desk deletes its files and says so, the register shows it, the memory keeps it.
+
+    What was downloaded before cannot be called back; the agreement binds the user to delete it.
+    """
+    data = outputs.get(name)
+    terms = agreements.terms(data["project"])
+    senior = agreements.member_of(person, terms)
+    with transaction.atomic():
+        state = ledger.execute(output, name, Revoke(by=senior, reason=reason), actor=senior)
+        body = {"agreement": data["project"], "release": name, "reason": reason.strip()}
+        post.send("release.revoke", body, to=terms["user"]["id"], sealed=True)
+        note = {
+            "kind": "release-revoked",
+            "id": name,
+            "agreement": data["project"],
+            "title": terms["title"],
+            "areas": terms["areas"],
+            "user": terms["user"]["id"],
+            "at": clock.iso(clock.now()),
+        }
+        post.send("register.note", note, to=site().hub)
+    return state.as_data()
+
+
+@post.receives("release.revoked")
+def _on_revoked(message: post.Message) -> None:
+    """The desk's word that the files are gone there, and how often they had been downloaded."""
+    name = str(message.payload["release"])
+    data = outputs.get(name)
+    if message.sender != agreements.terms(data["project"])["user"]["id"] or data["status"] != "revoked":
+        raise Problem("not-yours", N_("This release was not taken back from this organisation."))
+    downloads = {str(file)[:120]: int(count) for file, count in dict(message.payload["downloads"]).items()}
+    ledger.note(f"workspace:{data['project']}", "release.gone", actor=message.sender, output=name, downloads=downloads)
+    ledger.record(
+        outputs.NOTES, name, {**outputs.notes(name), "gone": {"at": clock.iso(clock.now()), "downloads": downloads}}
+    )
+
+
+def download(name: str, file: str, person: str) -> bytes:
+    """A file for one of its checkers, while the request is open and not more often than the site allows; on record."""
+    data = outputs.get(name)
+    if data["status"] not in LIVE:
+        raise Problem("no-file", N_("There is no such file."))
+    body = file_of(name, file)
+    found = Record.objects.filter(kind="output-downloads", key=f"{name}:{file}").first()
+    counts = dict(found.data) if found else {}
+    most = int(site().options.get("checker_downloads", 5))
+    if counts.get(person, 0) >= most:
+        raise Problem(
+            "download-limit",
+            N_("You have downloaded this file {most} times; more is not allowed."),
+            remedy=N_("Look at it on the page."),
+            most=most,
+        )
+    counts[person] = counts.get(person, 0) + 1
+    ledger.note(f"workspace:{data['project']}", "output.downloaded", actor=person, output=name, file=file)
+    ledger.record("output-downloads", f"{name}:{file}", counts)
+    return body
 
 
 def result_of(name: str) -> Any:

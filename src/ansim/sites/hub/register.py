@@ -12,7 +12,7 @@ from ansim.sites.store.models import Record
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 AGREED = {"version", "title", "areas", "user", "holders", "digest"}  # what every party must say alike
 OWN = {"words", "said_by", "differs", "first"}  # of the hub's own making
-KINDS = ("agreement", "release", "closed")
+KINDS = ("agreement", "release", "release-revoked", "closed")
 
 
 @post.receives("register.note")

@@ -148,6 +148,63 @@ def _fetched(payload: dict, wanted: dict) -> None:
 jobs.job("fetch-release", finish=_fetched)(_fetch)
 
 
+@post.receives("release.revoke")
+def _on_revoke(message: post.Message) -> None:
+    """The centre takes a release back: its files are deleted here, and it learns how often each was downloaded."""
+    key = str(message.payload["release"])
+    found = Record.objects.select_for_update().filter(kind="release", key=key).first()
+    if found is None or found.data["sender"] != message.sender:
+        raise Problem("not-the-centre", N_("Results come from the agreed centre only."))
+    revoked = {"at": clock.iso(clock.now()), "reason": str(message.payload["reason"])[:2000]}
+    ledger.record("release", key, {**found.data, "revoked": revoked}, status="revoked")
+    ledger.note(f"release:{key}", "release.revoked", actor=message.sender, reason=revoked["reason"])
+    jobs.queue("drop-release", key, {"release": key, "centre": message.sender})
+
+
+def _drop(payload: dict) -> dict:
+    folder = site().path("releases", payload["release"])
+    for file in folder.iterdir() if folder.exists() else ():
+        file.unlink()
+    return {}
+
+
+def _dropped(payload: dict, done: dict) -> None:
+    body = {"release": payload["release"], "downloads": downloads(payload["release"])}
+    post.send("release.revoked", body, to=payload["centre"], sealed=True)
+
+
+jobs.job("drop-release", finish=_dropped)(_drop)
+
+
+def downloads(release: str) -> dict[str, int]:
+    """How often each file was downloaded here."""
+    found = Record.objects.filter(kind="release-downloads", key=release).first()
+    return dict(found.data) if found else {}
+
+
+def download(release: str, name: str, person: str) -> bytes:
+    """A released file, on record, and not more often than the manifest allows."""
+    with transaction.atomic():
+        found = Record.objects.select_for_update().filter(kind="release", key=release).first()
+        if found and found.status == "revoked":
+            raise Problem(
+                "release-revoked", N_("The centre has taken this release back."), remedy=N_("Delete all copies.")
+            )
+        body, counts = file_of(release, name), downloads(release)
+        most = found.data["manifest"].get("downloads") if found else None
+        if most is not None and counts.get(name, 0) >= most:
+            raise Problem(
+                "download-limit",
+                N_("This file was downloaded {most} times; more is not allowed."),
+                remedy=N_("Use a copy that your organisation has, or ask the centre."),
+                most=most,
+            )
+        counts[name] = counts.get(name, 0) + 1
+        ledger.note(f"release:{release}", "release.downloaded", actor=person, file=name, count=counts[name])
+        ledger.record("release-downloads", release, counts)
+    return body
+
+
 def file_of(release: str, name: str) -> bytes:
     """A released file, its hash checked once more."""
     found = Record.objects.filter(kind="release", key=release).first()

@@ -12,7 +12,7 @@ from ansim.sites.centre import agreements, workspaces
 from ansim.sites.web.parts import Link, Tag
 from ansim.sites.wording import WORKSPACE
 
-STAFF = ("room", "checker", "exporter", "auditor")
+STAFF = ("room", "checker", "senior", "exporter", "auditor")
 OVER = Tag(_("Period over"), "danger")
 
 

@@ -13,14 +13,19 @@ from ansim.governance.output import output, view
 from ansim.sites import people, takes
 from ansim.sites.centre import agreements, exports, outputs, releases
 from ansim.sites.centre.pages import common
-from ansim.sites.pages import Done, Empty, FormPart, Page, Section, Text, act, given, needed, page
+from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Action, Answer, Code, Column, Fact, Link, Suppressed, Table, Tag
 from ansim.sites.wording import OUTPUT
 
-READERS = ("researcher", "checker", "exporter", "room", "auditor")
+READERS = ("researcher", "checker", "senior", "exporter", "room", "auditor")
+CRITERIA = {
+    "purpose-related": _("Related to the purpose"),
+    "nobody-identifiable": _("Nobody is identifiable"),
+    "safety-plan": _("Safety plan"),
+}
 LEVELS = {
     "refuse": Tag(_("Cannot leave"), "danger"),
     "look": Tag(_("To be looked at"), "warning"),
@@ -34,6 +39,8 @@ def _waiting(request: HttpRequest) -> int:
     found = Record.objects.filter(kind="output")
     if "checker" in roles:
         return sum(person not in each.data["views"] for each in found.filter(status="checking"))
+    if "senior" in roles:
+        return found.filter(status="disputed").count()
     return sum(each.data["linked"] for each in found.filter(status="agreed")) if "exporter" in roles else 0
 
 
@@ -54,9 +61,25 @@ class Review(Form):
 
 class Export(Form):
     related = forms.BooleanField(label=_("The files are related to the agreed purpose."), required=False)
+    related_reason = forms.CharField(label=_("Why, for the purpose"), required=False, max_length=1000)
     not_identifiable = forms.BooleanField(label=_("Nobody can be identified in the files."), required=False)
+    not_identifiable_reason = forms.CharField(label=_("Why, for identification"), required=False, max_length=1000)
     safety_plan = forms.BooleanField(label=_("There is a plan for the safety of the files."), required=False)
-    reason = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
+    safety_plan_reason = forms.CharField(label=_("Why, for the safety plan"), required=False, max_length=1000)
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("For each criterion that has no reason of its own."),
+    )
+
+
+class Revoke(Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("The research organisation reads it."),
+    )
 
 
 @page(*READERS)
@@ -104,11 +127,15 @@ def detail(request: HttpRequest, name: str) -> Page:
     roles = people.roles(request.user)
     state = ledger.load(output, name)
     shown, held = view(state, person), outputs.notes(name)
-    inside = bool(roles & {"checker", "exporter"})
+    inside = bool(roles & {"checker", "senior", "exporter"})
     findings = [_told(each, inside) for each in held.get("findings", [])]
     sections = [Section(file["name"], _file(space, name, file, findings, held, inside)) for file in data["files"]]
     sections += _decide(name, state, roles, person)
-    sections.append(Section(_("Earlier releases of this project"), [_earlier(data["project"], name)]))
+    earlier = [
+        _earlier(data["project"], name),
+        *(_beside(data, name) if inside and space["status"] != "closed" else []),
+    ]
+    sections.append(Section(_("Earlier releases of this project"), earlier))
     facts = [
         Fact(_("For"), data["purpose"]),
         Fact(_("Asked by"), data["author"]),
@@ -118,6 +145,16 @@ def detail(request: HttpRequest, name: str) -> Page:
         Fact(who, _("Release") if seen["release"] else _("Refuse"), note=seen["reason"])
         for who, seen in shown["views"].items()
     ]
+    facts += _board(state)
+    if gone := held.get("gone"):
+        count = sum(gone["downloads"].values())
+        facts.append(
+            Fact(
+                _("Deleted at the desk"),
+                common.when(gone["at"]),
+                note=_("{count} downloads before").format(count=count),
+            )
+        )
     sections.insert(0, Section("", [facts]))
     reports = {
         file: {part: report[part] for part in ("route", "equal", "safe", "verdict") if part in report}
@@ -140,6 +177,8 @@ def detail(request: HttpRequest, name: str) -> Page:
             "reason": state.reason,
             "safe": any(report.get("safe") for report in held.get("reports", {}).values()),
             "release": state.manifest.get("digest", ""),
+            "board": {"needed": state.board, "in": len(state.export_views)} if state.linked else None,
+            "gone": held.get("gone"),
         },
         answer=_answer(name, state, roles, held),
         over=space["title"],
@@ -240,11 +279,48 @@ def _decide(name: str, state: Any, roles: set[str], person: str) -> list[Section
                 ],
             )
         ]
-    if "checker" in roles and state.status == "disputed" and person not in state.views:
+    if "senior" in roles and state.status == "disputed" and person not in state.views:
         return [Section(_("Settle it"), [FormPart(Review(), f"/outputs/{name}/settle/", _("Settle"))])]
-    if "exporter" in roles and state.status == "agreed" and state.linked:
+    if "exporter" in roles and state.status == "agreed" and state.linked and person not in state.export_views:
         return [Section(_("Export review"), [FormPart(Export(), f"/outputs/{name}/export/", _("Record the review"))])]
+    if "senior" in roles and state.status == "released":
+        text = _("The organisation's desk deletes the files and reports it. Earlier downloads cannot be called back.")
+        form = FormPart(Revoke(), f"/outputs/{name}/revoke/", _("Take it back"), text=text)
+        return [Section(_("Take this release back"), [form])]
     return []
+
+
+def _board(state: Any) -> list[Fact]:
+    """Each reviewer's word on the three criteria, once it is given."""
+    if not state.linked:
+        return []
+    facts = [Fact(_("Export reviews in"), f"{len(state.export_views)}/{state.board}")]
+    for who, criteria in state.export_views.items():
+        for name, entry in criteria.items():
+            holds = Tag(_("Holds"), "success") if entry["holds"] else Tag(_("Does not hold"), "danger")
+            facts.append(Fact(f"{who}: {CRITERIA.get(name, name)}", holds, note=entry["reason"]))
+    return facts
+
+
+def _beside(data: dict, name: str) -> list[Any]:
+    """Tables of this request beside earlier releases that show the same rows and columns."""
+    parts: list[Any] = []
+    threshold = agreements.policy(agreements.terms(data["project"])).threshold
+    for one in outputs.beside(data, name, threshold):
+        rows = [
+            [each.where, each.before, each.now, Tag(_("Differ by few"), "warning") if each.near else "–"]
+            for each in one.cells[:ROWS]
+        ]
+        caption = _("{file} and what was released before ({earlier})").format(file=one.file, earlier=one.release)
+        columns = [
+            Column(_("Cell")),
+            Column(_("Before"), number=True),
+            Column(_("Now"), number=True),
+            Column(_("Look")),
+        ]
+        note = _("{count} cells stand in both; those that differ are shown.").format(count=one.common)
+        parts.append(Table(caption, columns, rows, note=note) if rows else Notice(f"{caption}: {note}"))
+    return parts
 
 
 def _earlier(key: str, name: str) -> Any:
@@ -266,7 +342,7 @@ def _answer(name: str, state: Any, roles: set[str], held: dict) -> Answer:
     who = {
         "submitted": _("The machine"),
         "checking": _("Output checkers"),
-        "disputed": _("A third checker"),
+        "disputed": _("Senior output checker"),
         "agreed": _("Export reviewer") if state.linked else _("This centre"),
         "exportable": _("This centre"),
     }.get(state.status, "")
@@ -284,10 +360,11 @@ def _answer(name: str, state: Any, roles: set[str], held: dict) -> Answer:
     )
 
 
-@page("checker", "exporter")
+@page("checker", "senior", "exporter")
 def file(request: HttpRequest, name: str, file: str) -> HttpResponse:
     """A file for those who check it: handed over as a download that the browser does not run."""
-    body = releases.file_of(name, file)
+    common.visit(request, outputs.get(name)["project"], "output")
+    body = releases.download(name, file, request.user.get_username())
     return HttpResponse(
         body,
         content_type="application/octet-stream",
@@ -317,7 +394,7 @@ def review(request: HttpRequest, name: str) -> Done:
     return Done(f"/outputs/{name}/", _("Your view is on record."), {"views_in": len(state["views"])})
 
 
-@act("checker", step_up=True, takes=DECISION)
+@act("senior", step_up=True, takes=DECISION)
 def settle(request: HttpRequest, name: str) -> Done:
     release, reason = _decision(request)
     state = outputs.settle(name, request.user.get_username(), release=release, reason=reason)
@@ -328,6 +405,13 @@ def settle(request: HttpRequest, name: str) -> Done:
 def export(request: HttpRequest, name: str) -> Done:
     state = outputs.review_export(name, request.user.get_username(), given(request))
     return Done(f"/outputs/{name}/", _("The export review is on record."), {"status": state["status"]})
+
+
+@act("senior", step_up=True, takes={"reason": takes.text()})
+def revoke(request: HttpRequest, name: str) -> Done:
+    (reason,) = needed(given(request), "reason")
+    state = releases.revoke(name, request.user.get_username(), str(reason))
+    return Done(f"/outputs/{name}/", _("The release is taken back."), {"status": state["status"]})
 
 
 @act("researcher")
@@ -346,5 +430,6 @@ urlpatterns = [
     path("outputs/<slug:name>/review/", review),
     path("outputs/<slug:name>/settle/", settle),
     path("outputs/<slug:name>/export/", export),
+    path("outputs/<slug:name>/revoke/", revoke),
     path("outputs/<slug:name>/safe/", safe),
 ]

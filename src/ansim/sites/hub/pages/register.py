@@ -32,6 +32,7 @@ SAID = {
 TAGS = {
     "agreement": Tag(_("Agreement"), "info"),
     "release": Tag(_("Release"), "success"),
+    "release-revoked": Tag(_("Release taken back"), "danger"),
     "closed": Tag(_("Closed"), "neutral"),
 }
 
@@ -143,10 +144,19 @@ def agreement(request: HttpRequest, key: str) -> Page:
         Fact(_("In force at"), ", ".join(named(each) for each in made["said_by"])),
     ]
     releases = [entry for entry in mine if entry["kind"] == "release"]
+    revoked = {entry["id"] for entry in mine if entry["kind"] == "release-revoked"}
     table = Table(
         _("Released results"),
-        [Column(_("Release")), Column(_("Files"), number=True), Column(_("When"))],
-        [[Code(entry["id"]), len(entry.get("files", [])), datetime.fromisoformat(entry["at"])] for entry in releases],
+        [Column(_("Release")), Column(_("Files"), number=True), Column(_("When")), Column(_("State"))],
+        [
+            [
+                Code(entry["id"]),
+                len(entry.get("files", [])),
+                datetime.fromisoformat(entry["at"]),
+                TAGS["release-revoked" if entry["id"] in revoked else "release"],
+            ]
+            for entry in releases
+        ],
     )
     state = Tag(_("Closed"), "neutral") if closed else Tag(_("In force"), "success")
     return Page(
@@ -158,7 +168,13 @@ def agreement(request: HttpRequest, key: str) -> Page:
             Section(_("Releases"), [table] if releases else [Empty(_("Nothing released yet"))]),
             *comments.section(request, key),
         ],
-        {"agreement": made, "releases": releases, "closed": closed, "comments": comments.of(key)},
+        {
+            "agreement": made,
+            "releases": releases,
+            "revoked": sorted(revoked),
+            "closed": closed,
+            "comments": comments.of(key),
+        },
         answer=Answer(state),
         trail=[Link(_("Public register"), "/register/")],
         over=_("Research agreement"),

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -277,14 +278,19 @@ def release(request: HttpRequest, key: str) -> Page:
     found = Record.objects.filter(kind="release", key=key).first()
     if found is None:
         raise Problem("no-release", N_("There is no release {key} here."), key=key)
-    data = found.data
+    data, counts = found.data, work.downloads(key)
+    most, revoked = data["manifest"].get("downloads", "–"), data.get("revoked")
     rows = [
-        [Link(each["name"], f"/releases/{key}/files/{each['name']}"), Code(each["sha256"], 16)]
+        [
+            each["name"] if revoked else Link(each["name"], f"/releases/{key}/files/{each['name']}"),
+            Code(each["sha256"], 16),
+            f"{counts.get(each['name'], 0)}/{most}",
+        ]
         for each in data["manifest"]["files"]
     ]
     table = Table(
         _("Files"),
-        [Column(_("File")), Column(_("SHA-256"))],
+        [Column(_("File")), Column(_("SHA-256")), Column(_("Downloads"), number=True)],
         rows,
         note=_("Each file is what the manifest names; it is checked again when you open it."),
     )
@@ -296,7 +302,15 @@ def release(request: HttpRequest, key: str) -> Page:
     return Page(
         _study(data),
         [Section("", [facts]), Section(_("Files"), [table])],
-        {"release": data},
+        {"release": data, "downloads": counts},
+        answer=Answer(
+            Tag(_("Taken back"), "danger"),
+            text=_("The centre has taken this release back: {reason} Delete all copies.").format(
+                reason=revoked["reason"]
+            ),
+        )
+        if revoked
+        else None,
         trail=[Link(_("Results"), "/releases/")],
         over=_("Released result"),
     )
@@ -304,10 +318,11 @@ def release(request: HttpRequest, key: str) -> Page:
 
 @page("researcher", "legal")
 def release_file(request: HttpRequest, key: str, name: str) -> HttpResponse:
-    body = work.file_of(key, name)
-    return HttpResponse(
-        body, content_type="application/octet-stream", headers={"Content-Disposition": f"attachment; filename={name}"}
-    )
+    """The name of the copy says which release it is of; its content is what the manifest names and is not changed."""
+    body = work.download(key, name, request.user.get_username())
+    disposition = f"attachment; filename*=UTF-8''{quote(f'{key}-{name}')}"
+    headers = {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(body, content_type="application/octet-stream", headers=headers)
 
 
 class RemoveForm(Form):
