@@ -5,6 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from django.urls import URLPattern
+
 from ansim.sites import init
 from ansim.sites.config import KINDS
 
@@ -33,9 +35,19 @@ def page() -> str:
         common = openapi.describe(urls.everywhere, site())["paths"]
         parts = [HEAD, _table("Every site", common)]
         for kind in KINDS:
+            _all_reached(urls.addresses(kind))
             own = openapi.describe(urls.addresses(kind), site())["paths"]
             parts.append(_table(kind, {address: own[address] for address in own if address not in common}))
     return "\n".join(parts)
+
+
+def _all_reached(patterns: list[Any]) -> None:
+    """No address of fixed words is taken by another that stands before it."""
+    plain = [each for each in patterns if isinstance(each, URLPattern)]
+    for each in plain:
+        first = next((one for one in plain if one.resolve(str(each.pattern))), each)
+        if first is not each:
+            raise SystemExit(f"/{each.pattern} is never reached: /{first.pattern} takes it")
 
 
 def _table(title: str, paths: dict[str, dict]) -> str:
