@@ -35,7 +35,7 @@ period: {from: 1900-01-01, to: 2019-12-31}
 def test_the_form_in_the_architecture_page_is_read():
     page = next(p for p in Path(__file__).parents if (p / "docs").is_dir()) / "docs" / "architecture.md"
     made = parse(re.search(r"```yaml\n(.*?)```", page.read_text(), re.S)[1])
-    assert [variable.kind for variable in made.variables] == ["sex", "age", "age_band", "flag", "count", "value"]
+    assert [each.kind for each in made.variables] == ["sex", "age", "age_band", "flag", "count", "value", "follow_up"]
     assert made.cohort.exclude[0].window == q.Window(-3650, -1)
 
 
