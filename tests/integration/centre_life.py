@@ -12,6 +12,7 @@ import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -194,11 +195,12 @@ def life() -> None:
         packages,
         releases,
         runs,
+        vault,
         workspaces,
     )
     from ansim.sites.exchange import post
     from ansim.sites.store import jobs
-    from ansim.sites.store.models import Job, Record
+    from ansim.sites.store.models import Event, Job, Record
 
     def hear(typ: str, sender: str, payload: dict) -> None:
         from django.db import transaction
@@ -264,7 +266,10 @@ def life() -> None:
     judged = {"related": True, "not_identifiable": True, "safety_plan": True, "reason": "일반화 수준이 충분함"}
     refused("no-reason", exports.admit, KEY, "exporter", {**judged, "reason": ""})
     assert exports.admit(KEY, "exporter", judged)["status"] == "open"
-    frame = pq.read_table(workspaces.room(KEY) / "frame.parquet")
+    assert not list(workspaces.folder(KEY).rglob("*.parquet"))  # at rest nothing lies in clear
+    with vault.opened(KEY) as opened:
+        frame = pq.read_table(opened / "data" / "frame.parquet")
+    assert not opened.exists()
     assert frame.num_rows == len(both)
     assert {"person_id", "sex", "age_band", "chronic", "sex@hospital-b", "sex@public-body"} <= set(frame.column_names)
     # A script: what it makes is kept here; the raw table cannot leave, the safe version can.
@@ -303,6 +308,7 @@ def life() -> None:
     assert outputs.get(safe)["status"] == "checking", outputs.notes(safe)
     assert [each["code"] for each in outputs.notes(safe)["findings"]] == ["machine-checked"]
     by_hand(work, outputs, releases, name, member)
+    lab = lab_life(member)
     refused("roles-not-apart", outputs.review, safe, "researcher2", release=True, reason="mine")
     outputs.review(safe, "checker1", release=True, reason="")
     refused("checked-already", outputs.review, safe, "checker1", release=True, reason="")
@@ -321,14 +327,24 @@ def life() -> None:
     clock.move(91 * 86400)
     refused("no-access", runs.start, KEY, member, "print(1)", "too late")
     assert agreements.unusable_now(KEY)
+    lab_over(lab)
     waiting = workspaces.folder(KEY)
     assert waiting.exists()
+    stolen = FOLDER / "stolen"
+    shutil.copytree(waiting, stolen)  # a backup that somebody kept
+    assert vault.opens(KEY)
     closing.look()
     closing.look()
     work()
     space = workspaces.get(KEY)
     assert space["status"] == "closed"
     assert not waiting.exists()
+    shutil.copytree(stolen, waiting)
+    assert not vault.opens(KEY)  # the backup is worth nothing: its key is gone
+    refused("sealed", vault.unseal, KEY, vault._named(KEY))
+    shutil.rmtree(waiting)
+    noted = [json.loads(each.data) for each in Event.objects.filter(type="workspace.destroyed")]
+    assert [(each["opened before"], each["key destroyed"]) for each in noted] == [(True, True)]
     assert sent("register.note") == 4  # agreement, two releases, closed
     from ansim.sites.store.ledger import document_bytes
 
@@ -383,6 +399,68 @@ def by_hand(work, outputs, releases, run: str, member: str) -> None:
     disputed(work, outputs, releases, safe)
     shown = (outputs.place(KEY, safe) / "hand.csv").read_text().splitlines()[1:]
     assert all(line.rpartition(",")[2] in ("–", "<10") or int(line.rpartition(",")[2]) % 5 == 0 for line in shown)
+
+
+def cookies(username: str) -> str:
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    browser = Client(SERVER_NAME="127.0.0.1")
+    browser.force_login(User.objects.get(username=username))
+    return f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def asked(name: str, method: str, path: str, body: dict | None = None):
+    """The notebook server itself, behind the door."""
+    from ansim.sites.centre import labs
+
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(labs._running[name].socket)), timeout=90) as client:
+        return client.request(method, f"http://localhost/s/{name}/{path}", json=body)
+
+
+def lab_life(member: str) -> str:
+    """Interactive work: one's own session and nobody else's; the work is sealed, comes back, and becomes a run."""
+    from ansim.sites.centre import labs, runs, vault, workspaces
+
+    refused("no-access", labs.start, KEY, "stranger")
+    name = labs.start(KEY, member)
+    assert labs.start(KEY, member) == name
+    assert labs.enter(cookies("researcher"), name).member == member
+    for other in ("researcher2", "room", "checker1"):
+        refused("no-access", labs.enter, cookies(other), name)
+    refused("no-access", labs.enter, cookies("researcher"), "lab-0000")
+    refused("no-access", labs.enter, cookies("researcher")[:-1] + "?", name)
+    refused("no-access", labs.enter, "", name)
+    refused("nothing-out", labs.hand_in, KEY, member)
+    text = {"type": "file", "format": "text", "content": "sentinel-5517"}
+    assert asked(name, "PUT", "api/contents/out/t.txt", text).status_code == 201
+    run = labs.hand_in(KEY, member)
+    assert [file["name"] for file in runs.get(KEY, run)["files"]] == ["t.txt"]
+    sealed = labs.place(KEY, member)
+    assert b"sentinel-5517" not in sealed.read_bytes()
+    assert b"sentinel-5517" in vault.unseal(KEY, sealed)  # control
+    sealed.with_name("other.sealed").write_bytes(sealed.read_bytes())
+    refused("sealed", vault.unseal, KEY, sealed.with_name("other.sealed"))  # another file in its place
+    labs.stop(name, "member")
+    assert labs.of(KEY)[0]["figures"]["saved"]
+    refused("no-access", labs.enter, cookies("researcher"), name)
+    again = labs.start(KEY, member)
+    assert asked(again, "GET", "api/contents/out/t.txt").json()["content"] == "sentinel-5517"
+    assert workspaces.folder(KEY, "lab").exists()
+    return again
+
+
+def lab_over(name: str) -> None:
+    """The period is over: at once nobody comes in, and the next look ends the server."""
+    from ansim.sites.centre import labs
+
+    session = labs._running[name].session
+    refused("no-access", labs.enter, cookies("researcher"), name)
+    assert session.running()
+    labs.look()
+    assert not session.running()
+    assert labs.of(KEY)[0]["why"] == "no longer allowed"
 
 
 def job(agreed: dict, **facts) -> dict:
@@ -510,7 +588,14 @@ def pages() -> None:
 
     from ansim.sites.store.models import Record
 
-    addresses = ["/", f"/workspaces/{KEY}/", f"/workspaces/{KEY}/runs/", "/outputs/", "/federated/"]
+    addresses = [
+        "/",
+        f"/workspaces/{KEY}/",
+        f"/workspaces/{KEY}/runs/",
+        f"/workspaces/{KEY}/lab/",
+        "/outputs/",
+        "/federated/",
+    ]
     addresses += [f"/workspaces/{KEY}/runs/{found.key}/" for found in Record.objects.filter(kind="run")]
     addresses += [f"/outputs/{found.key}/" for found in Record.objects.filter(kind="output")]
     addresses += [f"/federated/{found.key}/" for found in Record.objects.filter(kind="federated")]

@@ -16,17 +16,17 @@ from ansim.governance.output import LIVE, Withdraw, output
 from ansim.governance.papers.letters import destruction_certificate
 from ansim.governance.papers.paper import text
 from ansim.sites import clock
-from ansim.sites.centre import federated, letters, memory, outputs, runs, workspaces
+from ansim.sites.centre import federated, labs, letters, memory, outputs, runs, vault, workspaces
 from ansim.sites.config import site
 from ansim.sites.exchange import post
 from ansim.sites.store import jobs, ledger, worker
 from ansim.sites.store.models import Job, Record
 
 METHOD = text(
-    "파일을 0으로 덮어쓴 뒤 삭제하고 결합·가명 키와 중간 집계를 지움 "
-    "(덮어쓰기가 미치지 않는 저장장치는 디스크 암호화로 보호)",
-    "Files overwritten with zeros and deleted; keys, memory and intermediate sums erased. "
-    "Where a disk does not write in place, its encryption protects what overwriting cannot reach",
+    "폐쇄 분석환경의 암호화 키를 먼저 파기하여 봉인된 데이터를 모두 읽을 수 없게 한 뒤(암호학적 소거, NIST SP 800-88) "
+    "파일을 0으로 덮어써 삭제하고 결합·가명 키와 중간 집계를 지움",
+    "The key of the workspace destroyed first, so that all sealed data are unreadable (cryptographic erase, NIST SP "
+    "800-88); then files overwritten with zeros and deleted; linkage keys, memory and intermediate sums erased",
 )
 
 
@@ -59,15 +59,25 @@ def end(key: str) -> None:
 def _destroy(payload: dict) -> dict[str, Any]:
     """Delete the files; doing it again after a crash finds nothing more and is fine."""
     key = payload["agreement"]
+    labs.stop_all(key, "no longer allowed")
+    sealed = vault.opens(key)
+    erased = _erase(key) and not vault.opens(key)  # before the files go: what a disk still holds is unreadable
+    _erase(key)  # looking whether it opens made a new key, of nothing
     with memory.LOCK:
         memory.forget(key)
         workspaces.wipe(workspaces.folder(key))
+    return {"items": items(key), "sealed": sealed, "erased": erased}
+
+
+def _erase(key: str) -> bool:
+    """Destroy the workspace's keys in the key process; True when it did."""
     try:
         post.keeper().call("destroy", project=key)
     except Problem as problem:
         if problem.code == "keeper":
             raise jobs.Later(2.0, str(problem), counts=False) from problem
-    return {"items": items(key)}
+        return False
+    return True
 
 
 def items(key: str) -> list[dict]:
@@ -129,7 +139,12 @@ def _destroyed(payload: dict, found: dict) -> None:
             key,
             "workspace.destroyed",
             site().id,
-            {"certificate": certificate, "files": len(found["items"])},
+            {
+                "certificate": certificate,
+                "files": len(found["items"]),
+                "opened before": found.get("sealed", False),
+                "key destroyed": found.get("erased", False),
+            },
             status="closed",
             certificate=certificate,
             closed=clock.iso(now),

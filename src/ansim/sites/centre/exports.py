@@ -9,7 +9,7 @@ from ansim.governance import rules
 from ansim.governance.core import civil_day
 from ansim.governance.separations import require_apart
 from ansim.sites import clock, takes
-from ansim.sites.centre import agreements, joining, workspaces
+from ansim.sites.centre import agreements, joining, vault, workspaces
 
 FIELDS = {"related": "purpose-related", "not_identifiable": "nobody-identifiable", "safety_plan": "safety-plan"}
 TAKES = {
@@ -64,5 +64,6 @@ def admit(key: str, person: str, given: dict) -> dict:
             status="open" if holds else "refused",
         )
         if holds:
-            joining.offer(workspaces.folder(key), workspaces.readable(space))
+            with vault.opened(key, change=True) as place:
+                joining.offer(place, workspaces.readable(space))
     return space

@@ -12,7 +12,7 @@ from ansim.errors import N_, Problem
 from ansim.privacy.deid.plan import POLICY
 from ansim.privacy.deid.run import verify
 from ansim.sites import clock
-from ansim.sites.centre import agreements, joining, workspaces
+from ansim.sites.centre import agreements, joining, vault, workspaces
 from ansim.sites.config import site
 from ansim.sites.exchange import bulk, post
 from ansim.sites.exchange.transport import transport
@@ -235,15 +235,14 @@ def _put_together(payload: dict) -> dict[str, Any]:
     terms = agreements.require_in_force(key)
     together = set(terms["linkage"]["holders"]) if terms["linkage"] else set()
     made: dict[str, Any] = {}
-    for holder in payload["holders"]:
-        if holder not in together:
-            made[holder] = joining.alone(workspaces.folder(key), holder, terms["query"])
-    linking = sorted(together & set(payload["holders"]))
-    if linking and set(linking) == together:
-        groups = (
-            Record.objects.get(kind="pairs", key=key).data["groups"] if not joining.done(workspaces.folder(key)) else []
-        )
-        made["linked"] = joining.together(workspaces.folder(key), linking, groups, terms["query"], _risk_policy())
+    with vault.opened(key, change=True) as space:
+        for holder in payload["holders"]:
+            if holder not in together:
+                made[holder] = joining.alone(space, holder, terms["query"])
+        linking = sorted(together & set(payload["holders"]))
+        if linking and set(linking) == together:
+            groups = Record.objects.get(kind="pairs", key=key).data["groups"] if not joining.done(space) else []
+            made["linked"] = joining.together(space, linking, groups, terms["query"], _risk_policy())
     return made
 
 
@@ -283,7 +282,8 @@ def _linked(payload: dict, made: dict) -> None:
     for part in made.values():
         for holder in part["holders"]:
             workspaces.wipe(workspaces.folder(key, "received", holder))
-    joining.offer(workspaces.folder(key), workspaces.readable(workspaces.get(key)))
+    with vault.opened(key, change=True) as place:
+        joining.offer(place, workspaces.readable(workspaces.get(key)))
 
 
 jobs.job("link", finish=_linked)(_link)

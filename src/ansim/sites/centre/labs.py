@@ -8,8 +8,8 @@ through the door is counted and stands on the ledger when the session ends.
 
 import hashlib
 import io
+import os
 import secrets
-import shutil
 import tarfile
 import tempfile
 import threading
@@ -27,11 +27,11 @@ from django.http.cookie import parse_cookie
 
 from ansim.errors import N_, Problem
 from ansim.sites import clock, people
-from ansim.sites.centre import agreements, packages, vault, workspaces
+from ansim.sites.centre import agreements, packages, runs, vault, workspaces
 from ansim.sites.centre.labdoor import Meter
+from ansim.sites.centre.sandbox.run import PREFIX
 from ansim.sites.centre.sandbox.session import LIMITS, Session, SessionSpec, unpack
 from ansim.sites.config import site
-from ansim.sites.exchange.bulk import digest
 from ansim.sites.store import ledger, worker
 from ansim.sites.store.models import Record
 
@@ -100,8 +100,10 @@ def start(key: str, member: str) -> str:
             )
         name = f"lab-{secrets.token_hex(8)}"
         work = _clean(_last(key, member))
-        spec = SessionSpec(workspaces.room(key), packages.folder(), f"/s/{name}/", work)
-        session = _starter.submit(Session, spec).result(60)
+        with vault.opened(key) as space:
+            staging = vault.memory()
+            spec = SessionSpec(space / "data", packages.folder(), f"/s/{name}/", work, staging_root=staging)
+            session = _starter.submit(Session, spec).result(60)
         running = Running(name, key, member, session, packages.folder())
         try:
             with transaction.atomic():
@@ -157,12 +159,16 @@ def _last(key: str, member: str) -> bytes:
     return vault.unseal(key, sealed) if sealed.exists() else b""
 
 
+def _in_memory() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=vault.memory())
+
+
 def _clean(work: bytes) -> bytes:
     """Only plain files with plain names go back in."""
     if not work:
         return b""
     held = io.BytesIO()
-    with tempfile.TemporaryDirectory(prefix="ansim-lab-") as folder, tarfile.open(fileobj=held, mode="w") as archive:
+    with _in_memory() as folder, tarfile.open(fileobj=held, mode="w") as archive:
         for file in unpack(work, Path(folder))[0]:
             archive.add(Path(folder) / file, file, recursive=False)
     return held.getvalue()
@@ -239,7 +245,7 @@ def hand_in(key: str, member: str) -> str:
     work = _last(key, member)
     name = f"run-{secrets.token_hex(6)}"
     final = workspaces.folder(key, "runs", name)
-    with tempfile.TemporaryDirectory(prefix="ansim-lab-") as folder:
+    with _in_memory() as folder:
         files, refused = unpack(work, Path(folder)) if work else ((), ())
         out = sorted(file.removeprefix("out/") for file in files if file.startswith("out/"))
         if not out:
@@ -248,10 +254,7 @@ def hand_in(key: str, member: str) -> str:
                 N_("There are no files in /work/out."),
                 remedy=N_("Save in the notebook what should leave, in the folder out."),
             )
-        for file in out:
-            (final / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(folder) / "out" / file, final / file)
-    listed = [{"name": file, "sha256": digest(final / file), "size": (final / file).stat().st_size} for file in out]
+        listed = runs.sealed(key, Path(folder) / "out", final, out)
     now = clock.iso(clock.now())
     books = sorted(file for file in files if file.endswith(".ipynb"))
     note = "\n".join(["# Files handed in from interactive work", *(f"# {book}" for book in books)])

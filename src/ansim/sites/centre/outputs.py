@@ -22,7 +22,7 @@ from ansim.privacy.disclosure.memory import Asker
 from ansim.privacy.disclosure.policy import Policy
 from ansim.privacy.disclosure.protect import as_csv
 from ansim.sites import clock
-from ansim.sites.centre import agreements, exports, joining, memory, runs, tables, workspaces
+from ansim.sites.centre import agreements, exports, joining, memory, runs, tables, vault, workspaces
 from ansim.sites.config import site
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
@@ -63,7 +63,7 @@ def from_run(key: str, member: str, run: str, files: list[str], context: str, gi
         raise Problem("no-files", N_("A specification belongs to no chosen file."), where="tables")
     bodies = {}
     for name in files:
-        body = (runs.place(key, run) / name).read_bytes()
+        body = vault.unseal(key, runs.place(key, run) / name)
         if hashlib.sha256(body).hexdigest() != listed[name]["sha256"]:
             raise Problem("files-changed", N_("The files are not the ones that the run made."), where="files")
         bodies[name.replace("/", "__")] = body
@@ -175,11 +175,12 @@ def frame(key: str, part: str = "") -> Any:
     import pyarrow.parquet as pq
 
     admitted = workspaces.readable(workspaces.get(key))
-    if part:
-        if part not in admitted:
-            raise Problem("no-part", N_("The workspace has no part {part}."), where="tables", part=part)
-        return pq.read_table(workspaces.folder(key, "prepared", part, "frame.parquet"))
-    return joining.default_frame(workspaces.folder(key), admitted)
+    if part and part not in admitted:
+        raise Problem("no-part", N_("The workspace has no part {part}."), where="tables", part=part)
+    with vault.opened(key) as space:
+        if part:
+            return pq.read_table(space / "prepared" / part / "frame.parquet")
+        return joining.default_frame(space, admitted)
 
 
 def _check(payload: dict) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ansim.errors import N_, Problem
+from ansim.sites.centre import vault
 from ansim.sites.centre.sandbox import prepare_package_set, sweep, walkable
 from ansim.sites.centre.sandbox.packages import offered
 from ansim.sites.config import site
@@ -29,6 +30,7 @@ def place() -> Path:
 def prepare() -> None:
     """At start, or when the set was lost; it takes some seconds and only scripts wait for it."""
     sweep()
+    sweep(vault.memory())
     if ready():
         return
     target = place()

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import shutil
 import threading
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,9 @@ from django.db import transaction
 
 from ansim.errors import N_, Problem
 from ansim.sites import clock
-from ansim.sites.centre import agreements, packages, workspaces
+from ansim.sites.centre import agreements, packages, vault, workspaces
 from ansim.sites.centre.sandbox import Limits, SandboxJob, languages, run
 from ansim.sites.config import site
-from ansim.sites.exchange.bulk import digest
 from ansim.sites.store import jobs, ledger
 from ansim.sites.store.models import Record
 
@@ -87,6 +87,17 @@ def place(key: str, name: str) -> Path:
     return workspaces.folder(key, "runs", name)
 
 
+def sealed(key: str, made: Path, target: Path, names: Iterable[str]) -> list[dict]:
+    """Seal the files of a run; give {name, sha256, size} of what they hold."""
+    target.mkdir(parents=True, exist_ok=True)
+    listed = []
+    for name in sorted(names):
+        body = (made / name).read_bytes()
+        vault.seal(key, target / name, body)
+        listed.append({"name": name, "sha256": hashlib.sha256(body).hexdigest(), "size": len(body)})
+    return listed
+
+
 def _run(payload: dict) -> dict[str, Any]:
     key, name = payload["agreement"], payload["run"]
     try:
@@ -103,12 +114,16 @@ def _run(payload: dict) -> dict[str, Any]:
     script = f"main{languages.ENDING[data.get('language', 'python')]}"
     (work / "code" / script).write_bytes(ledger.document_bytes(data["script"]))
     limits = Limits(wall=float(site().options.get("run_seconds", 300)))
-    job = SandboxJob(work / "code", workspaces.room(key), work / "out", script, packages.folder(), limits)
     stop = _cancels.setdefault(name, threading.Event())
     if not _room.acquire(blocking=False):
         raise jobs.Later(0.5, "another script is running", counts=False)
     try:
-        found = run(job, stop)
+        with vault.opened(key) as space:
+            data_folder, staging = space / "data", vault.memory()
+            out = space / "out"
+            job = SandboxJob(work / "code", data_folder, out, script, packages.folder(), limits, staging_root=staging)
+            found = run(job, stop)
+            files = sealed(key, out, work / "out", found.files)
     except Problem as problem:
         return {"status": "failed", "stderr": str(problem)}
     finally:
@@ -117,10 +132,6 @@ def _run(payload: dict) -> dict[str, Any]:
     shutil.rmtree(final, ignore_errors=True)
     (work / "out").rename(final)
     shutil.rmtree(work)
-    files = [
-        {"name": file, "sha256": digest(final / file), "size": (final / file).stat().st_size}
-        for file in sorted(found.files)
-    ]
     return {
         "status": found.status,
         "exit_code": found.exit_code,

@@ -89,11 +89,6 @@ def readable(space: dict) -> list[str]:
     return sorted(name for name, part in space["parts"].items() if part["admitted"])
 
 
-def room(key: str) -> Path:
-    """What a researcher's script may read: a folder with one folder per admitted part, and `frame.parquet`."""
-    return folder(key, "data")
-
-
 def wipe(place: Path) -> None:
     """Overwrite and unlink every file below a folder.
 

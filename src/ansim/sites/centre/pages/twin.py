@@ -10,7 +10,7 @@ from django.urls import path
 
 from ansim.errors import N_, Problem
 from ansim.privacy.deid import twin
-from ansim.sites.centre import agreements, workspaces
+from ansim.sites.centre import agreements, vault, workspaces
 from ansim.sites.centre.pages import common
 from ansim.sites.pages import page
 from ansim.sites.store import ledger
@@ -25,7 +25,8 @@ def download(request: HttpRequest, key: str) -> HttpResponse:
     held = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="ansim-twin-") as folder, zipfile.ZipFile(held, "w") as archive:
         least = max(twin.MIN_PEOPLE, agreements.policy(terms).threshold)
-        done = twin.make(workspaces.room(key), Path(folder) / "data", min_people=least)
+        with vault.opened(key) as room:
+            done = twin.make(room / "data", Path(folder) / "data", min_people=least)
         for name in done:
             archive.write(Path(folder) / "data" / name, f"data/{name}")
     ledger.note(f"workspace:{key}", "twin.made", actor=member, files=sorted(done), min_people=least)

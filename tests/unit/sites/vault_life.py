@@ -1,0 +1,215 @@
+"""A centre's sealed workspace and interactive work in one process; test_vault.py runs it. argv: an empty folder."""
+
+import json
+import os
+import secrets
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+FOLDER = Path(sys.argv[1])
+KEY, MEMBER = "agr-1", "researcher@company-x"
+
+
+def site():
+    """A centre without neighbours, its keys opened in this process."""
+    from ansim.sites.init import make
+
+    secret = secrets.token_urlsafe(32).encode()
+    name = {"ko": "센터", "en": "Centre"}
+    folder = FOLDER / "centre"
+    make(
+        folder,
+        id="centre-1",
+        kind="centre",
+        name=name,
+        passphrase=secret,
+        port=8999,
+        demo=True,
+        hub_url="",
+        trust={"roots": []},
+    )
+    os.environ["ANSIM_SITE"] = str(folder)
+    from ansim.sites import asgi
+
+    asgi.load_kind()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+    from ansim.sites.exchange import post
+    from ansim.sites.keeper.keystore import Keystore
+    from ansim.sites.keeper.server import Verbs
+
+    verbs = Verbs(Keystore(folder / "keys", secret))
+    post.keeper = lambda: SimpleNamespace(call=lambda verb, **named: getattr(verbs, verb)(**named))
+    return verbs
+
+
+def refused(code, call, *arguments):
+    from ansim.errors import Problem
+
+    with pytest.raises(Problem) as found:
+        call(*arguments)
+    assert found.value.code == code, found.value
+
+
+def sealed(verbs):
+    """Data in clear exist only while they are opened; a changed or exchanged file is found; no key, no data."""
+    from ansim.sites.centre import vault, workspaces
+
+    received = workspaces.folder(KEY, "received", "hospital-a")
+    received.mkdir(parents=True)
+    (received / "r.txt").write_text("arrived")
+    with vault.opened(KEY, change=True) as space:
+        assert str(space).startswith("/dev/shm/")
+        assert (space / "received" / "hospital-a" / "r.txt").read_text() == "arrived"
+        (space / "data" / "linked").mkdir(parents=True)
+        (space / "data" / "linked" / "person.csv").write_text("sentinel-8841\n")
+        (space / "prepared").mkdir()
+    assert not space.exists()
+    with vault.opened(KEY) as again:
+        assert (again / "data" / "linked" / "person.csv").read_text() == "sentinel-8841\n"
+        (again / "data" / "x").write_text("a reader changes nothing")
+    with vault.opened(KEY) as third:
+        assert not (third / "data" / "x").exists()
+    bodies = b"".join(file.read_bytes() for file in workspaces.folder(KEY).rglob("*") if file.is_file())
+    assert b"arrived" in bodies  # control: the reading finds what lies in clear
+    assert b"sentinel-8841" not in bodies
+    assert len(list(workspaces.folder(KEY, "room").iterdir())) == 1
+    try:
+        with vault.opened(KEY, change=True) as broken:
+            (broken / "data" / "half").write_text("half")
+            raise OSError("the disk is full")
+    except OSError:
+        pass
+    with vault.opened(KEY) as after:
+        assert not (after / "data" / "half").exists()
+    named = vault._named(KEY)
+    whole = named.read_bytes()
+    named.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    refused("sealed", vault.unseal, KEY, named)
+    named.write_bytes(whole)
+    shutil.copytree(workspaces.folder(KEY), workspaces.folder("agr-2"))
+    refused("sealed", vault.unseal, "agr-2", vault._named("agr-2"))  # another workspace's key does not open it
+    shutil.rmtree(workspaces.folder("agr-2"))
+
+
+def erased(verbs):
+    """A backup of before is worth nothing once the key is destroyed."""
+    from ansim.sites.centre import closing, vault
+
+    assert vault.opens(KEY)
+    backup = FOLDER / "backup"
+    shutil.copytree(FOLDER / "centre" / "workspaces", backup)
+    assert closing._erase(KEY)
+    assert not vault.opens(KEY)
+    assert closing._erase(KEY)
+    shutil.rmtree(FOLDER / "centre" / "workspaces")
+    shutil.copytree(backup, FOLDER / "centre" / "workspaces")
+    assert not vault.opens(KEY)
+
+
+def cookies(username):
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    browser = Client(SERVER_NAME="127.0.0.1")
+    browser.force_login(User.objects.get(username=username))
+    return f"{settings.SESSION_COOKIE_NAME}={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def asked(name, method, path, body=None):
+    """The notebook server itself, behind the door."""
+    from ansim.sites.centre import labs
+
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(labs._running[name].socket)), timeout=90) as client:
+        return client.request(method, f"http://localhost/s/{name}/{path}", json=body)
+
+
+def interactive():
+    """One's own session and nobody else's; the work is sealed, comes back, becomes a run; a freeze ends all."""
+    from ansim.sites import people
+    from ansim.sites.centre import agreements, labs, outputs, packages, runs, workspaces
+    from ansim.sites.store import ledger
+
+    allowed: set[str] = {MEMBER, "researcher2@company-x"}
+    terms = {"user": {"id": "company-x"}, "members": [{"id": member} for member in sorted(allowed)]}
+    agreements.terms = lambda key: terms
+    agreements.not_admitted = lambda key, member: [] if member in allowed else [ValueError("not allowed")]
+
+    def admit(key, member, what):
+        if member not in allowed:
+            from ansim.errors import Problem
+
+            raise Problem("no-access", "no")
+        return terms
+
+    agreements.admit = admit
+    for name, roles in {"researcher": ["researcher"], "researcher2": ["researcher"], "room": ["room"]}.items():
+        people.add(name, name, "a long password 1", roles)
+    space = {"id": KEY, "status": "open", "parts": {"linked": {"admitted": True}}}
+    ledger.record(workspaces.KIND, KEY, space, status="open")
+    packages.prepare()
+    refused("no-access", labs.start, KEY, "stranger")
+    name = labs.start(KEY, MEMBER)
+    assert labs.start(KEY, MEMBER) == name
+    assert labs.enter(cookies("researcher"), name).member == MEMBER
+    for other in ("researcher2", "room"):
+        refused("no-access", labs.enter, cookies(other), name)
+    refused("no-access", labs.enter, cookies("researcher"), "lab-0000")
+    refused("no-access", labs.enter, cookies("researcher") + "x", name)
+    refused("no-access", labs.enter, "", name)
+    text = {"type": "file", "format": "text", "content": "sentinel-5517"}
+    assert asked(name, "GET", "api/contents").status_code == 200
+    refused("nothing-out", labs.hand_in, KEY, MEMBER)
+    assert asked(name, "PUT", "api/contents/out/t.txt", text).status_code == 201
+    run = labs.hand_in(KEY, MEMBER)
+    assert [file["name"] for file in runs.get(KEY, run)["files"]] == ["t.txt"]
+    for place in (labs.place(KEY, MEMBER), runs.place(KEY, run) / "t.txt"):
+        assert b"sentinel-5517" not in place.read_bytes()
+    taken: dict = {}
+    outputs.submit = lambda key, member, bodies, context, facts, **more: taken.update(bodies)
+    outputs.from_run(KEY, MEMBER, run, ["t.txt"], "why", {})
+    assert taken == {"t.txt": b"sentinel-5517"}
+    labs.stop(name, "member")
+    assert labs.of(KEY)[0]["figures"]["saved"]
+    refused("no-access", labs.enter, cookies("researcher"), name)
+    again = labs.start(KEY, MEMBER)
+    assert asked(again, "GET", "api/contents/out/t.txt").json()["content"] == "sentinel-5517"
+    session = labs._running[again].session
+    allowed.clear()  # the agreement is over
+    refused("no-access", labs.enter, cookies("researcher"), again)
+    assert session.running()
+    labs.look()
+    assert not session.running()
+    assert labs.of(KEY)[0]["why"] == "no longer allowed"
+    allowed.add(MEMBER)
+    labs.start(KEY, MEMBER)
+    assert labs.stop_all(KEY, "frozen") == 1
+    assert not labs._running
+    print(json.dumps([each["why"] for each in labs.of(KEY)]))
+
+
+def main():
+    verbs = site()
+    sealed(verbs)
+    from ansim.sites.centre.sandbox.packages import lab_installed
+
+    try:
+        if lab_installed():
+            interactive()
+    finally:
+        from ansim.sites.centre import labs, packages
+
+        for name in list(labs._running):
+            labs.stop(name, "lost", keep=False)
+        shutil.rmtree(packages.place(), ignore_errors=True)
+    erased(verbs)
+
+
+main()
