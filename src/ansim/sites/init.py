@@ -29,7 +29,7 @@ COMMENTS = {
     "network": "Calls to the hub: ca (PEM of a private CA), proxy (URL). behind: addresses of TLS proxies in front.",
     "logs": "A file (turned over at midnight, kept for `days`) instead of standard error.",
     "mail": "A mail server, and to whom trouble is told: host, port, tls, user, password_file, sender, to.",
-    "options": None,
+    "options": 'second_factor: roles that need one, or "all"; without it nobody in a demo, everybody elsewhere.',
 }
 
 

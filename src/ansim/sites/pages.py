@@ -149,6 +149,7 @@ def needed(values: Mapping[str, Any], *names: str) -> list[Any]:
     return [values[name] for name in names]
 
 
+ENROLMENT = "/account/second-factor/"
 CONFIRM = N_("Confirm at /step-up/ in another window that it is you, then send this form again.")
 
 
@@ -302,6 +303,11 @@ def _not_allowed(request: HttpRequest, roles: Sequence[str]) -> HttpResponse | N
         if wants_json(request):
             return JsonResponse({"code": "sign-in", "message": gettext("Sign in first.")}, status=401)
         return redirect(f"/sign-in/?{urlencode({'next': request.get_full_path()})}")
+    if request.session.get("enrol") and not request.path.startswith((ENROLMENT, "/sign-out/")):
+        if wants_json(request):
+            words = gettext("Set up a second factor first.")
+            return JsonResponse({"code": "enrol", "message": words, "to": ENROLMENT}, status=403)
+        return redirect(ENROLMENT)
     if roles and not people.roles(request.user) & set(roles):
         if wants_json(request):
             return JsonResponse(

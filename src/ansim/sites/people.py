@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
@@ -122,11 +123,18 @@ def roles(user: Any) -> set[str]:
     return user._ansim_roles
 
 
+def end_sessions(user: Any, but: str | None = None) -> None:
+    """End this person's sessions here, all or all but one."""
+    for session in Session.objects.exclude(session_key=but or ""):
+        if session.get_decoded().get("_auth_user_id") == str(user.pk):
+            session.delete()
+
+
 def stepped_up(request: HttpRequest) -> bool:
     return time.time() - request.session.get("stepped_up", 0) < STEP_UP_SECONDS
 
 
-def _organisation(name: str) -> Any:
+def organisation(name: str) -> Any:
     """An organisation's name from the site directory, or as it stands when the directory is not usable."""
     try:
         return called(name)
@@ -143,7 +151,7 @@ def face(request: HttpRequest) -> tuple[Face, Actor | None, list[NavItem]]:
     actor = None
     if user is not None and user.is_authenticated:
         words = ", ".join(str(ROLES.get(role, role)) for role in sorted(roles(user)))
-        actor = Actor(user.first_name or user.username, _organisation(user.last_name), words)
+        actor = Actor(user.first_name or user.username, organisation(user.last_name), words)
     entries = entries_for(request) if actor or here.kind == "hub" else []
     navigation = [
         NavItem(label, url, current=request.path == url or (url != "/" and request.path.startswith(url)), count=count)

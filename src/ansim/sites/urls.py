@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 
-from ansim.sites import common, lost, openapi, people, session
+from ansim.sites import account, common, lost, openapi, people, session
 from ansim.sites.config import site
 from ansim.sites.operate import pages as operating
 
@@ -47,6 +47,7 @@ everywhere = [
     path("sign-in/", session.sign_in),
     path("sign-out/", session.sign_out),
     path("step-up/", session.step_up),
+    *account.urlpatterns,
     path("health/", common.health),
     path("ready/", operating.ready),
     path("metrics", operating.measures),

@@ -142,6 +142,17 @@ class Keystore:
     def signing_key(self, name: str) -> Ed25519PrivateKey:
         return signing_key(self.private(name).as_dict(private=True))
 
+    def seal(self, content: bytes, label: str) -> bytes:
+        """A box that only this key process opens, and only under the same label."""
+        return _seal(self._master, content, label)
+
+    def open(self, box: bytes, label: str) -> bytes:
+        """What is in a box of `seal`. Raises Problem for one that was changed or has another label."""
+        try:
+            return _open(self._master, box, label)
+        except (InvalidTag, ValueError) as error:
+            raise Problem("not-sealed", N_("This was not sealed here for that.")) from error
+
     # --- projects -----------------------------------------------------------------------------------------------
 
     def _project_file(self, project: str) -> Path:

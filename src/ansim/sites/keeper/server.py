@@ -32,6 +32,7 @@ from ansim.sites import fitness
 from ansim.sites.config import read
 from ansim.sites.exchange import notices, signed
 from ansim.sites.exchange.signed import RECEIVE
+from ansim.sites.keeper import totp
 from ansim.sites.keeper.keystore import Keystore, agreed, public
 
 log = logging.getLogger("ansim.keeper")
@@ -124,6 +125,30 @@ class Verbs:
     def workspace_key(self, project: str) -> str:
         """The key that seals a workspace's files at rest; the web process seals with it and keeps it nowhere."""
         return self._secret(f"{project}.rest").hex()
+
+    def totp_begin(self, name: str) -> str:
+        """A new second factor of a person, sealed; it counts for nothing until `totp_keep`."""
+        return self._sealed(totp.new(), f"totp-new:{name}")
+
+    def totp_show(self, name: str, box: str, issuer: str) -> str:
+        """The address that an authenticator app reads: of a factor that was begun, never of one that is kept."""
+        return totp.address(self._opened(box, f"totp-new:{name}"), name, issuer)
+
+    def totp_keep(self, name: str, box: str, code: str, now: float) -> dict:
+        """{box, step} of the factor once a first code is right; empty when it is wrong."""
+        secret = self._opened(box, f"totp-new:{name}")
+        step = totp.step(secret, code, now, 0)
+        return {"box": self._sealed(secret, f"totp:{name}"), "step": step} if step else {}
+
+    def totp_check(self, name: str, box: str, code: str, now: float, after: int) -> int:
+        """The time step of a right code that is later than `after`, else 0. The secret stays here."""
+        return totp.step(self._opened(box, f"totp:{name}"), code, now, after)
+
+    def _sealed(self, text: str, label: str) -> str:
+        return base64.b64encode(self._store.seal(text.encode(), label)).decode()
+
+    def _opened(self, box: str, label: str) -> str:
+        return self._store.open(base64.b64decode(box), label).decode()
 
     def destroy(self, project: str) -> None:
         with self._lock:
