@@ -9,5 +9,6 @@ from ansim.data.engine.opening import open_engine
 from ansim.data.engine.postgres import Postgres
 from ansim.data.engine.protocol import Engine, Query, answers, generate
 from ansim.data.engine.spark import Spark
+from ansim.data.engine.without import Without
 
-__all__ = ["DuckDB", "Engine", "Postgres", "Query", "Spark", "answers", "generate", "open_engine"]
+__all__ = ["DuckDB", "Engine", "Postgres", "Query", "Spark", "Without", "answers", "generate", "open_engine"]
