@@ -31,10 +31,10 @@ ANCESTOR = ["ancestor_concept_id", "descendant_concept_id"]
 
 def data() -> st.SearchStrategy:
     """A CDM from a seed: dense enough that most queries find somebody, with dirt in every column."""
-    return st.integers(0, 10_000).map(lambda seed: _data(random.Random(seed)))
+    return st.integers(0, 10_000).map(lambda seed: made(random.Random(seed)))
 
 
-def _data(chance: random.Random) -> dict:
+def made(chance: random.Random) -> dict:
     def rows(count: int, values: dict) -> list[dict]:
         return [{name: chance.choice(list(choices)) for name, choices in values.items()} for _ in range(count)]
 

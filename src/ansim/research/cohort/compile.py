@@ -1,4 +1,4 @@
-"""Queries to SQLGlot trees for DuckDB, and their results. A definition (query/2) is compiled by `definition.compile`.
+"""Queries to SQLGlot trees for every engine, and their results. A definition is compiled by `definition.compile`.
 
 What the words mean (the reference engine says the same in plain Python):
 
@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from ansim.data.engine import DuckDB
+from ansim.data.engine import DuckDB, Engine, Without
 from ansim.data.engine.protocol import failed
 from ansim.errors import N_, Problem
 from ansim.research.cohort import frame_columns
@@ -42,11 +42,20 @@ from ansim.research.cohort.tables import (
     has_ancestors,
 )
 
+Source = duckdb.DuckDBPyConnection | Engine
 FEMALE, MALE = 8532, 8507
-AGE = (
-    "EXTRACT(YEAR FROM {at}) - EXTRACT(YEAR FROM {birth}) - CASE WHEN EXTRACT(MONTH FROM {at}) * 100 + "
-    "EXTRACT(DAY FROM {at}) < EXTRACT(MONTH FROM {birth}) * 100 + EXTRACT(DAY FROM {birth}) THEN 1 ELSE 0 END"
-).format(at="e.start_date", birth="p.birth")
+# A day as the number YYYYMMDD: every engine has whole numbers, while what becomes of an impossible date differs.
+NUMBER = "EXTRACT(YEAR FROM {day}) * 10000 + EXTRACT(MONTH FROM {day}) * 100 + EXTRACT(DAY FROM {day})"
+ENTERED_ON = NUMBER.format(day="e.start_date")
+AGE = f"CASE WHEN {ENTERED_ON} < p.birth THEN -1 ELSE CAST(FLOOR(({ENTERED_ON} - p.birth) / 10000.0) AS BIGINT) END"
+MONTH_DAYS = (
+    "CASE WHEN {month} = 2 THEN CASE WHEN {year} % 400 = 0 OR ({year} % 4 = 0 AND {year} % 100 <> 0) THEN 29 ELSE 28 "
+    "END WHEN {month} IN (4, 6, 9, 11) THEN 30 ELSE 31 END"
+)
+BIRTH = (
+    "CASE WHEN {year} BETWEEN 1000 AND 9999 THEN {year} * 10000 + CASE WHEN {month} BETWEEN 1 AND 12 THEN "
+    "{month} * 100 + CASE WHEN {day} BETWEEN 1 AND " + MONTH_DAYS + " THEN {day} ELSE 15 END ELSE 701 END END"
+)
 KNOWN_AGE = "CASE WHEN d.age >= 0 THEN d.age END"
 OBSERVED = "observed_until"
 ENTERED = "ansim_entered"  # the name of the view that `frame_of` makes for as long as it runs
@@ -90,17 +99,17 @@ def frame_sql(
     return plan.attach(select.order_by("c.person_id"))
 
 
-def cohort(con: duckdb.DuckDBPyConnection, query: Query, leave_out: Sequence | None = None) -> pa.Table:
-    """The cohort in this database: person_id (its own type), start_date, end_date, and maybe observed_until."""
-    return _run(con, cohort_sql, query, leave_out)
+def cohort(source: Source, query: Query, leave_out: Sequence | None = None) -> pa.Table:
+    """The cohort: person_id (its own type), start_date, end_date, and maybe observed_until."""
+    return _run(source, cohort_sql, query, leave_out)
 
 
-def frame(con: duckdb.DuckDBPyConnection, query: Query, leave_out: Sequence | None = None) -> pa.Table:
-    """The frame in this database, ordered by person_id. leave_out: people who are treated as if not in the data.
+def frame(source: Source, query: Query, leave_out: Sequence | None = None) -> pa.Table:
+    """The frame, ordered by person_id. leave_out: people who are treated as if not in the data.
 
     Columns: sex and age_band text; age, count, days and follow_up int64; flag and reached bool; value double.
     """
-    return _run(con, frame_sql, query, leave_out)
+    return _run(source, frame_sql, query, leave_out)
 
 
 def frame_of(con: duckdb.DuckDBPyConnection, query: Query, entered: pa.Table) -> pa.Table:
@@ -119,19 +128,25 @@ def frame_of(con: duckdb.DuckDBPyConnection, query: Query, entered: pa.Table) ->
         con.unregister(ENTERED)
 
 
-def missing(con: duckdb.DuckDBPyConnection, query: Query) -> list[str]:
-    """The kinds of event that the query asks for and this database has no table of, sorted."""
-    tables = available_tables(con)
+def missing(source: Source, query: Query) -> list[str]:
+    """The kinds of event that the query asks for and this database or engine has no table of, sorted."""
+    engine = _engine(source)
+    tables = engine.columns()
     found = {events.event for events in query.events() if not has(tables, events.event)}
     if query.observed and not frame_columns.has_periods(tables):
         found.add("observation_period")
     if isinstance(query.cohort, m.Definition):
-        found |= set(definitions.missing(DuckDB(con), [query.cohort]))
+        found |= set(definitions.missing(engine, [query.cohort]))
     return sorted(found)
 
 
-def _run(con: duckdb.DuckDBPyConnection, compiler: Any, query: Query, leave_out: Sequence | None) -> pa.Table:
-    tables = available_tables(con)
+def _engine(source: Source) -> Engine:
+    return DuckDB(source) if isinstance(source, duckdb.DuckDBPyConnection) else source
+
+
+def _run(source: Source, compiler: Any, query: Query, leave_out: Sequence | None) -> pa.Table:
+    engine = _engine(source)
+    tables = engine.columns()
     if "person_id" not in tables.get("person", {}):
         raise Problem(
             "no-person",
@@ -142,10 +157,12 @@ def _run(con: duckdb.DuckDBPyConnection, compiler: Any, query: Query, leave_out:
     shared = None
     if isinstance(query.cohort, m.Definition):
         shared = share([query.cohort])
-        look_up(DuckDB(con), shared)
+        look_up(engine, shared)
+    if not isinstance(source, duckdb.DuckDBPyConnection):
+        return Without(engine, leave_out or []).table(compiler(query, tables, False, shared))
     sql = compiler(query, tables, leave_out is not None, shared).sql("duckdb")
-    try:
-        return con.sql(sql, params=[list(leave_out)] if leave_out is not None else None).to_arrow_table()
+    try:  # one parameter for the people left out, however many they are
+        return source.sql(sql, params=[list(leave_out)] if leave_out is not None else None).to_arrow_table()
     except (duckdb.BinderException, duckdb.CatalogException) as error:  # a column that the definition asks for
         raise failed(error) from error
 
@@ -187,13 +204,9 @@ class Statement:
             return f"TRY_CAST({name} AS BIGINT)" if name in columns else "CAST(NULL AS BIGINT)"
 
         year, month, day = (whole(f"{part}_of_birth") for part in ("year", "month", "day"))
-        birth = (
-            f"CASE WHEN {year} BETWEEN 1000 AND 9999 THEN COALESCE("
-            f"TRY_CAST({year} || '-' || {month} || '-' || {day} AS DATE), "
-            f"TRY_CAST({year} || '-' || {month} || '-15' AS DATE), TRY_CAST({year} || '-07-01' AS DATE)) END"
-        )
+        birth = BIRTH.format(year=year, month=month, day=day)
         if "birth_datetime" in columns:
-            birth = f"COALESCE(TRY_CAST(birth_datetime AS DATE), {birth})"
+            birth = f"COALESCE({NUMBER.format(day='TRY_CAST(birth_datetime AS DATE)')}, {birth})"
         gender = whole("gender_concept_id")
         sex = f"CASE WHEN {gender} = {FEMALE} THEN 'F' WHEN {gender} = {MALE} THEN 'M' END"
         select = select_("person_id", f"MIN({sex}) AS sex", f"MIN({birth}) AS birth").from_("person")
@@ -266,8 +279,8 @@ class Statement:
         return whole
 
     def _nothing(self) -> exp.Select:
-        columns = ("NULL AS concept", "CAST(NULL AS DATE) AS start_date", "CAST(NULL AS DATE) AS end_date")
-        none = select_("person_id", *columns, "CAST(NULL AS DOUBLE) AS value")
+        kinds = {"concept": "BIGINT", "start_date": "DATE", "end_date": "DATE", "value": "DOUBLE"}
+        none = select_("person_id", *(f"CAST(NULL AS {kind}) AS {name}" for name, kind in kinds.items()))
         return none.from_("person").where("FALSE")
 
     def _entered(self, table: str) -> exp.Select:

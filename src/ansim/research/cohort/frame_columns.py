@@ -45,7 +45,7 @@ def _of_person(variable: Variable) -> str:
         return "c.sex"
     if variable.kind == "age":
         return "CAST(c.age AS BIGINT)"
-    low = f"CAST(FLOOR(c.age / {variable.width}) AS BIGINT) * {variable.width}"
+    low = f"(c.age - c.age % {variable.width})"
     return f"CAST({low} AS VARCHAR) || '-' || CAST({low} + {variable.width} - 1 AS VARCHAR)"
 
 
