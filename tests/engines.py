@@ -20,7 +20,7 @@ _names = count()
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
     """The address of a fresh cluster that listens on a Unix socket only; Debian's programs, never as root."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
@@ -39,7 +39,7 @@ def postgres_server() -> Iterator[str]:
 
     try:
         run(programs / "initdb", "-D", data, "-U", "ansim", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c shared_buffers=64MB"
+        options = f"-k {folder} -c listen_addresses='' -c fsync={'on' if durable else 'off'} -c shared_buffers=64MB"
         run(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
         try:
             yield f"host={folder} user=ansim dbname=postgres"

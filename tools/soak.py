@@ -19,6 +19,8 @@ RESULT = ROOT / "docs" / "soak.json"
 SUITES = {
     "power cuts amid messages": ["tests/integration/test_crashes.py"],
     "power cuts amid the journey": ["tests/journey/test_kills.py", "-m", "soak"],
+    "the machine and the network fail": ["tests/integration/test_survive.py"],
+    "sites from a bundle": ["tests/integration/test_dist.py", "-m", "soak"],
     "attacks and escapes": ["tests/attacks"],
 }
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "privacy"))
 import deid_world as world
@@ -30,6 +32,13 @@ class World:
         self.folder = self.nation.site(site)
         os.environ["ANSIM_PASSPHRASE_FILE"] = str(self.nation.passphrase_file(site))
         os.environ["ANSIM_SITE"] = str(self.folder)
+        if place := os.environ.get("ANSIM_TEST_POSTGRES"):  # the folder of a cluster's socket: a database of its own
+            database = f"story_{os.getpid()}"
+            make = ["psql", "-h", place, "-U", "ansim", "-d", "postgres", "-q", "-c", f"CREATE DATABASE {database}"]
+            subprocess.run(make, check=True, capture_output=True)
+            file = self.folder / "site.toml"
+            url = f"postgresql://ansim@{quote(place, safe='')}/{database}"
+            file.write_text(file.read_text("utf-8").replace("\nid = ", f'\ndatabase = "{url}"\nid = ', 1), "utf-8")
 
     def store(self, site: str) -> Keystore:
         return Keystore(self.nation.site(site) / "keys", self.nation.passphrase_file(site).read_bytes())

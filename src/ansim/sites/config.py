@@ -45,6 +45,7 @@ class Site:
     member_list_days: int = 14
     witness_seconds: float = 5.0
     workers: int = 2
+    processes: int = 1
     database: str = ""
     policy: dict[str, Any] = field(default_factory=dict)
     board: dict[str, Any] = field(default_factory=dict)
@@ -107,6 +108,8 @@ def read(folder: Path) -> Site:
             )
     if data.get("tls") and set(data["tls"]) != TABLES["tls"]:
         raise Problem("bad-tls", N_("TLS needs a certificate and its key."), where=f"{file}: tls")
+    if type(data.get("processes", 1)) is not int or not 1 <= data.get("processes", 1) <= 64:
+        raise Problem("bad-processes", N_("A site has 1 to 64 web processes."), where=f"{file}: processes")
     if type(trust.get("threshold", 1)) is not int or trust.get("threshold", 1) < 1:
         raise Problem("bad-threshold", N_("At least one root must sign the directory."), where=f"{file}: threshold")
     return Site(

@@ -22,6 +22,7 @@ COMMENTS = {
     "demo": "A demo site has a movable clock and takes only demo trust roots.",
     "member_list_days": "A member list older than this many days is not relied on.",
     "witness_seconds": "How often a grown ledger's head is told to the witnesses.",
+    "processes": "How many processes answer pages and polls; more than one with PostgreSQL.",
     "policy": "Disclosure control: see docs/privacy.md.",
     "board": "The review board's members and rules.",
     "keeper": "The key process as a service of its own: its socket, and the user whose web process it serves.",

@@ -54,7 +54,9 @@ def serve(folder: Path) -> None:
 
             labserver.beside(stop)
         uvicorn.run(
-            asgi.application,
+            # several web processes share the port; the jobs stay in this one, which looks after them
+            "ansim.sites.asgi:application" if here.processes > 1 else asgi.application,
+            workers=here.processes,
             host=here.host,
             port=here.port,
             log_level="warning",
