@@ -2,9 +2,9 @@
 
 `python benchmarks/hub_load.py [--processes 4] [--polls 40] [--people 200] [--seconds 30]`. Durable writes on. The polls
 come from the demo nation's nodes, each with several at once (its own signed tickets); each person has a session of
-their own and reads real pages, one after another, with a pause for thought between. Writes benchmarks/results/hub_load.json:
+their own and reads real pages, one after another, with a pause for thought between. Writes hub_load.json:
 percentiles by the clock (worth nothing on a machine that does something else), errors, and the processor seconds that
-the hub used a request, which are.
+the hub used a page view, polls included.
 """
 
 import argparse
