@@ -345,7 +345,7 @@ def life() -> None:
     shutil.rmtree(waiting)
     noted = [json.loads(each.data) for each in Event.objects.filter(type="workspace.destroyed")]
     assert [(each["opened before"], each["key destroyed"]) for each in noted] == [(True, True)]
-    assert sent("register.note") == 4  # agreement, two releases, closed
+    assert sent("register.note") == 5  # agreement, two releases, one of them taken back, closed
     from ansim.sites.store.ledger import document_bytes
 
     assert document_bytes(space["certificate"]).startswith(b"%PDF")

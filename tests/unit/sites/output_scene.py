@@ -172,6 +172,8 @@ def centre() -> None:
     assert outputs.get(linked)["status"] == "exportable"
     assert outputs.get(linked)["export"]["purpose-related"] == {"holds": True, "reason": "주제"}
 
+    brought_in()
+
     # taken back
     refused("roles-not-apart", releases.revoke, first, "researcher2", "mine")
     refused("no-reason", releases.revoke, first, "senior", " ")
@@ -183,6 +185,51 @@ def centre() -> None:
     hear("release.revoked", "company-x", gone)
     assert "2 downloads before" in pages(f"/outputs/{first}/")["senior", f"/outputs/{first}/"]
     refused("illegal-transition", releases.revoke, first, "senior", "again")
+
+
+def brought_in() -> None:
+    """Files coming in: scanned, hashed, let in by a second person, found by scripts, never changed in between."""
+    from ansim.sites.centre import bringing
+    from ansim.sites.config import site
+
+    member = "researcher@company-x"
+    name = bringing.bring(KEY, member, {"helper.py": b"def add(a, b):\n    return a + b\n"}, "함수")
+    work()
+    assert bringing.get(KEY, name)["status"] == "waiting"
+    seen = pages(f"/workspaces/{KEY}/imports/", f"/workspaces/{KEY}/imports/{name}/", names=("room", "checker"))
+    assert "Record my decision" in seen["room", f"/workspaces/{KEY}/imports/{name}/"]
+    assert "Record my decision" not in seen["checker", f"/workspaces/{KEY}/imports/{name}/"]
+    code = site().path("try")
+    code.mkdir()
+    bringing.offer(KEY, code)
+    assert not (code / "brought").exists()  # not before the second person
+    for person in ("researcher", "researcher2"):
+        refused("roles-not-apart", bringing.decide, KEY, name, person, admit=True, reason="mine")
+    refused("no-reason", bringing.decide, KEY, name, "room", admit=True, reason=" ")
+    file = bringing.place(KEY, name) / "helper.py"
+    honest = file.read_bytes()
+    file.write_bytes(b"changed")
+    refused("files-changed", bringing.decide, KEY, name, "room", admit=True, reason="읽어 봄")
+    file.write_bytes(honest)
+    bringing.decide(KEY, name, "room", admit=True, reason="읽어 봄")
+    bringing.offer(KEY, code)
+    assert (code / "brought" / "helper.py").read_bytes() == honest
+    file.write_bytes(b"changed later")
+    refused("files-changed", bringing.offer, KEY, code)
+    file.write_bytes(honest)
+
+    names = bringing.bring(KEY, member, {"people.csv": "이름,주민번호\n홍길동,900101-1234568\n".encode()}, "명단")
+    work()
+    assert bringing.get(KEY, names)["status"] == "refused"
+    refused("illegal-transition", bringing.decide, KEY, names, "room", admit=True, reason="a")
+    codes = bringing.bring(KEY, member, {"codes.csv": b"code\nJ32\n"}, "코드")
+    work()
+    assert [each["code"] for each in bringing.notes(codes)] == ["outside-data"]
+    bringing.decide(KEY, codes, "room", admit=False, reason="불필요")
+    assert not bringing.place(KEY, codes).exists()
+    for bad in ("../x.py", "a/b.py", ".hidden.py", "x\n.py"):
+        refused("file-name", bringing.bring, KEY, member, {bad: b"x"}, "이름")
+    pages(f"/workspaces/{KEY}/imports/{codes}/", f"/workspaces/{KEY}/imports/{names}/", names=("room",))
 
 
 # --- the desk ---

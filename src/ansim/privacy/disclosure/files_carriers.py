@@ -41,7 +41,7 @@ def dense(word: str) -> bool:
         return False
     kinds = ["d" if one.isdigit() else "u" if one.isupper() else "l" for one in word if one.isalnum()]
     changes = sum(one != other for one, other in pairwise(kinds))
-    return 4 * changes >= len(kinds)
+    return 3 * changes >= len(kinds)
 
 
 def _encoded(text: str) -> Iterator[FileFinding]:

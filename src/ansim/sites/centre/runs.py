@@ -13,7 +13,7 @@ from django.db import transaction
 
 from ansim.errors import N_, Problem
 from ansim.sites import clock
-from ansim.sites.centre import agreements, packages, vault, workspaces
+from ansim.sites.centre import agreements, bringing, packages, vault, workspaces
 from ansim.sites.centre.sandbox import Limits, SandboxJob, languages, run
 from ansim.sites.config import site
 from ansim.sites.store import jobs, ledger
@@ -113,6 +113,10 @@ def _run(payload: dict) -> dict[str, Any]:
     (work / "code").mkdir(parents=True)
     script = f"main{languages.ENDING[data.get('language', 'python')]}"
     (work / "code" / script).write_bytes(ledger.document_bytes(data["script"]))
+    try:
+        bringing.offer(key, work / "code")
+    except Problem as problem:
+        return {"status": "refused", "stderr": str(problem)}
     limits = Limits(wall=float(site().options.get("run_seconds", 300)))
     stop = _cancels.setdefault(name, threading.Event())
     if not _room.acquire(blocking=False):

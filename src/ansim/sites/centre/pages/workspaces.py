@@ -137,7 +137,12 @@ def _answer(space: dict, terms: dict, roles: set[str]) -> Answer:
     if status == "held":
         return Answer(common.state_of(space), who=_("Export reviewer"), by=last)
     actions = (
-        [Action(_("Run a script"), f"/workspaces/{key}/runs/")] if "researcher" in roles and status == "open" else []
+        [
+            Action(_("Run a script"), f"/workspaces/{key}/runs/"),
+            Action(_("Bring a file in"), f"/workspaces/{key}/imports/", "secondary"),
+        ]
+        if "researcher" in roles and status == "open"
+        else []
     )
     return Answer(
         common.state_of(space),
