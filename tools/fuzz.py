@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the parsers of outside input: `python tools/fuzz.py TARGET SECONDS`; without words, each
 for a minute. New inputs that reach new code go to build/fuzz; what breaks is printed with its file. Seconds add up in
-tests/fuzz/run.json. Needs atheris (`pip install atheris`), which is not in the lock: it is for those who look for holes.
+tests/fuzz/run.json. Needs atheris (`pip install atheris`), which is not in the lock: for those who look for holes.
 """
 
 import json
