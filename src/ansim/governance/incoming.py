@@ -5,6 +5,7 @@ Sole writer: the centre. What the scan refused nobody can let in: it is brought 
 
 from dataclasses import field, replace
 from datetime import datetime
+from typing import Any
 
 from ansim.errors import N_
 from ansim.governance.core import Aggregate, Command, Event, State, is_digest, require, stamp
@@ -35,7 +36,12 @@ class Brought(Event, of=incoming):
     purpose: str
 
     def evolve(self, state: IncomingRequest) -> IncomingRequest:
-        facts = {"project": self.project, "members": self.members, "files": self.files, "purpose": self.purpose}
+        facts: dict[str, Any] = {
+            "project": self.project,
+            "members": self.members,
+            "files": self.files,
+            "purpose": self.purpose,
+        }
         return replace(state, status="submitted", author=self.by, **facts)
 
 
@@ -54,7 +60,12 @@ class Bring(Command, of=incoming, source=("none",), target=("submitted",), role=
         for number, file in enumerate(self.files):
             holds = isinstance(file, dict) and file.get("name") and is_digest(file.get("sha256"))
             require(holds, "file", N_("A file needs its name and SHA-256."), where=f"files.{number}")
-        facts = {"project": self.project, "members": list(self.members), "files": self.files, "purpose": self.purpose}
+        facts: dict[str, Any] = {
+            "project": self.project,
+            "members": list(self.members),
+            "files": self.files,
+            "purpose": self.purpose,
+        }
         return [Brought(at=stamp(now), by=self.by, **facts)]
 
 
