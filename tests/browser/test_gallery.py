@@ -16,7 +16,20 @@ from helpers import DESK, PHONE, browser, check_page, gallery, save, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 
-NAMES = ["case", "dataset", "tables", "form", "wrong", "checks", "confirm", "history", "sign-in", "step-up"]
+NAMES = [
+    "case",
+    "dataset",
+    "tables",
+    "form",
+    "group",
+    "method",
+    "wrong",
+    "checks",
+    "confirm",
+    "history",
+    "sign-in",
+    "step-up",
+]
 # (language, colour scheme); axe measures the contrast in each
 STYLES = [("ko", "light"), ("ko", "dark"), ("en", "light"), ("en", "dark")]
 

@@ -13,6 +13,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from ansim.errors import N_, Problem, Problems
+from ansim.research.cohort.written import question
+from ansim.sites.user.method_form import MethodForm
+from ansim.sites.web.group_form import Events, GroupForm, Rules, document, rows_of
+from ansim.sites.web.group_words import told
 from ansim.sites.web.parts import (
     Action,
     Actor,
@@ -264,6 +268,35 @@ def wrong(request: HttpRequest) -> dict[str, Any]:
     return {**form(request), "form": ReviewForm(data)}
 
 
+def group(request: HttpRequest) -> dict[str, Any]:
+    """A patient group put together from fields, with what it means."""
+    rows = {"events-TOTAL_FORMS": "1", "events-INITIAL_FORMS": "0",
+            "rules-TOTAL_FORMS": "2", "rules-INITIAL_FORMS": "0",
+            "title": "New users of an NSAID", "before": "365", "after": "0", "entry_limit": "first", "combine": "all",
+            "age_from": "18", "end": "drug", "end_concepts": "1118084", "end_days": "30",
+            "events-0-event": "drug_exposure", "events-0-concepts": "1118084, 1177480", "events-0-descendants": "on",
+            "rules-0-need": "not", "rules-0-event": "drug_exposure", "rules-0-concepts": "1118084",
+            "rules-0-from_days": "-365", "rules-0-to_days": "-1", "rules-0-name": "No exposure in the year before",
+            "rules-1-need": "has", "rules-1-event": "visit_occurrence", "rules-1-times": "2"}  # fmt: skip
+    forms = GroupForm(rows), Events(rows, prefix="events"), Rules(rows, prefix="rules")
+    assert all([one.is_valid() for one in forms])
+    made = question(document(forms[0].cleaned_data, rows_of(forms[1]), rows_of(forms[2]))).document()
+    return {
+        "title": both("환자군 만들기", "Put together a patient group"),
+        "form": forms[0], "events": forms[1], "rules": forms[2], "made": made, "back": "/", **told(made),
+    }  # fmt: skip
+
+
+def method(request: HttpRequest) -> dict[str, Any]:
+    """A federated method's specification as fields."""
+    variables = [
+        {"name": "sex", "kind": "sex"}, {"name": "age", "kind": "age"},
+        {"name": "days", "kind": "follow_up"}, {"name": "died", "kind": "reached"},
+    ]  # fmt: skip
+    asked = MethodForm(initial={"area": "respiratory"}, method="cox", query={"variables": variables})
+    return {"title": both("콕스 회귀", "Cox regression"), "form": asked, "back": "/"}
+
+
 def checks(request: HttpRequest) -> dict[str, Any]:
     return {
         "title": both("보내기 전에 확인하세요", "Check your answers before you send"),
@@ -364,6 +397,8 @@ PAGES: dict[str, tuple[str, Callable[[HttpRequest], dict[str, Any]]]] = {
     "dataset": ("gallery/dataset.html", dataset),
     "tables": ("gallery/tables.html", tables),
     "form": ("web/form.html", form),
+    "group": ("web/group.html", group),
+    "method": ("web/form.html", method),
     "wrong": ("web/form.html", wrong),
     "checks": ("web/check.html", checks),
     "confirm": ("web/confirm.html", confirm),

@@ -55,7 +55,20 @@ class Balance(HTMLParser):
         assert self.open.pop() == tag, self.getpos()
 
 
-PAGES = ["case", "dataset", "tables", "form", "wrong", "checks", "confirm", "history", "sign-in", "step-up"]
+PAGES = [
+    "case",
+    "dataset",
+    "tables",
+    "form",
+    "group",
+    "method",
+    "wrong",
+    "checks",
+    "confirm",
+    "history",
+    "sign-in",
+    "step-up",
+]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "forbidden", "broken", "nowhere"])

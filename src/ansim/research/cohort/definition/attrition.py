@@ -12,12 +12,12 @@ from ansim.research.cohort.definition.sets import Shared, look_up, share
 
 @dataclass(frozen=True)
 class Step:
-    """step: entry, where, rules[n] or limit; name: the rule's. events and people that are left after it."""
+    """step: entry, where, rules[n] or limit; name: the rule's. events and people left after it, None: not counted."""
 
     step: str
     name: str
-    events: int
-    people: int
+    events: int | None
+    people: int | None
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,15 @@ class Mask:
     mask: int
     events: int
     people: int
+
+
+def outline(definition: m.Definition) -> list[Step]:
+    """The steps that the definition has, with nobody counted."""
+    named = [("entry", "")]
+    named += [("where", "")] if definition.where is not None else []
+    named += [(f"rules[{place}]", rule.name) for place, rule in enumerate(definition.rules)]
+    named += [("limit", "")] if definition.limit != "all" else []
+    return [Step(step, name, None, None) for step, name in named]
 
 
 def steps(engine: Engine, definition: m.Definition) -> list[Step]:

@@ -19,6 +19,7 @@ from ansim.sites.pages import Done, Empty, Notice, Page, Section, Text, act, for
 from ansim.sites.store.models import Record
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
+from ansim.sites.web.group_page import builder, draft
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Table, Tag
 
 NAVIGATION = [(30, _("Feasibility"), "/feasibility/", {"researcher", "coordinator"}, None)]
@@ -167,6 +168,9 @@ def new(request: HttpRequest) -> HttpResponse:
         submit_label=_("Ask every hospital"),
         back="/feasibility/",
         lead=_("Each hospital answers for itself with a rounded count; no patient data leave it."),
+        initial=draft(request),
+        template="web/ask.html",
+        group="/feasibility/group/",
     )
 
 
@@ -350,6 +354,7 @@ def cancel(request: HttpRequest, key: str) -> Done:
 urlpatterns = [
     path("feasibility/", listing),
     path("feasibility/new/", new),
+    path("feasibility/group/", builder("researcher", target="/feasibility/new/", back="/feasibility/new/")),
     path("feasibility/<str:key>/", detail),
     path("feasibility/<str:key>/cancel/", cancel),
 ]

@@ -20,7 +20,7 @@ from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
 from ansim.sites.user import agreements, membership, signing, work
 from ansim.sites.user.pages import revising
-from ansim.sites.user.pages.federated import methods_of
+from ansim.sites.user.pages.federated import methods_of, specification
 from ansim.sites.web.formats import phrase
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Answer, Code, Column, Fact, Link, Table, Tag
@@ -198,7 +198,7 @@ def extract(request: HttpRequest, key: str) -> Done:
     takes={
         "area": takes.text(),
         "method": takes.text(),
-        "spec": takes.document(texts=True),
+        "spec": takes.document(texts=True, required=False),
         "member": takes.text(required=False),
         "query": takes.document(required=False),
         "holders": takes.texts(required=False),
@@ -206,8 +206,8 @@ def extract(request: HttpRequest, key: str) -> Done:
 )
 def federated(request: HttpRequest, key: str) -> Done:
     values = given(request)
-    area, method, spec = needed(values, "area", "method", "spec")
-    spec = takes.opened(spec, "spec")
+    area, method = needed(values, "area", "method")
+    spec = takes.opened(values["spec"], "spec") if values.get("spec") else specification(request, key, method)
     person = values.get("member") or request.user.get_username()
     job = work.ask_federated(
         key,

@@ -26,6 +26,7 @@ from ansim.sites.uses import UseForm, use_facts, use_from
 from ansim.sites.web.attachments import Attachment
 from ansim.sites.web.formats import language, phrase
 from ansim.sites.web.forms import DayInput, Form
+from ansim.sites.web.group_page import builder, draft
 from ansim.sites.web.parts import Action, Answer, Column, Fact, Link, Moment, Table, Tag
 from ansim.sites.wording import MODES, OFFICES, PURPOSES, STATUS, day, lines, tag
 
@@ -183,6 +184,9 @@ def new(request: HttpRequest) -> HttpResponse:
         on_valid,
         submit_label=_("Send to the hospitals"),
         back="/",
+        initial=draft(request),
+        template="web/ask.html",
+        group="/requests/group/",
     )
 
 
@@ -405,6 +409,7 @@ def compose(case: dict, data: dict, username: str) -> dict:
 urlpatterns = [
     path("", listing),
     path("requests/new/", new),
+    path("requests/group/", builder("researcher", target="/requests/new/", back="/requests/new/")),
     path("requests/<str:key>/", detail),
     path("requests/<str:key>/message/", message),
     path("requests/<str:key>/apply/", write_application),

@@ -9,11 +9,11 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ansim.errors import Problem
+from ansim.errors import N_, Problem, Problems
 from ansim.research.analysis import methods
-from ansim.research.analysis.examples import example
 from ansim.sites.pages import FormPart, Notice, Page, Section, page
 from ansim.sites.user import agreements
+from ansim.sites.user.method_form import MethodForm
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Code, Column, Link, Table
 from ansim.sites.wording import METHODS
@@ -24,9 +24,10 @@ def methods_of(key: str) -> list[list]:
     return [[Link(METHODS[name], f"/agreements/{key}/federated/{name}/")] for name in methods.METHODS]
 
 
-class FederatedForm(Form):
+class WrittenForm(Form):
+    """The whole specification as people and programs may write it."""
+
     area = forms.CharField(label=_("Area of research of this use"))
-    method = forms.ChoiceField(label=_("Method"), choices=[(name, METHODS[name]) for name in methods.METHODS])
     spec = forms.CharField(
         label=_("Specification (JSON)"), widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false"})
     )
@@ -34,32 +35,64 @@ class FederatedForm(Form):
 
 @page("researcher")
 def compose(request: HttpRequest, key: str, method: str) -> Page:
-    """A federated analysis of one method, begun with a specification over the agreed variables."""
+    """A federated analysis of one method: its fields over the agreed variables, or all of it as text."""
     terms = agreements.get(key)["terms"]
     methods.method(method)
-    spec: dict = {}
+    address, area = f"/agreements/{key}/federated/", {"area": terms["areas"][0]}
     parts: list[Any] = []
+    spec: dict = {}
     try:
-        spec = example(method, terms["query"])
+        asked = MethodForm(initial=area, method=method, query=terms["query"])
+        spec = asked.spec
+        parts.append(FormPart(asked, address, _("Sign and send to the centre"), {"method": method}))
     except Problem as problem:
         parts.append(Notice(gettext(problem.text).format(**problem.facts), "warning"))
-    start = {"area": terms["areas"][0], "method": method, "spec": json.dumps(spec, indent=1, ensure_ascii=False)}
+    text = _("For what the fields do not say, such as scales: docs/research/methods.md has an example of each.")
+    send = _("Sign and send this text")
+    start = area | {"spec": json.dumps(spec, indent=1, ensure_ascii=False)}
+    whole = WrittenForm(initial=start, auto_id="whole_%s")
     rows = [
         [Code(each["name"]), each["kind"], ", ".join(map(str, each.get("concepts", []))) or "–"]
         for each in terms["query"]["variables"]
     ]
     columns = [Column(_("Variable")), Column(_("Kind")), Column(_("Concepts"))]
-    text = _("A first specification over the agreed variables: change it to what you want to know.")
-    asked = FormPart(
-        FederatedForm(initial=start), f"/agreements/{key}/federated/", _("Sign and send to the centre"), text=text
-    )
     return Page(
         METHODS[method],
-        [Section("", [*parts, asked]), Section(_("Agreed variables"), [Table(_("Agreed variables"), columns, rows)])],
+        [
+            Section("", parts),
+            Section(
+                _("Or as a whole"),
+                [FormPart(whole, address, _("Sign and send this text"), {"method": method}, text=text)],
+            ),
+            Section(_("Agreed variables"), [Table(_("Agreed variables"), columns, rows)]),
+        ],
         {"method": method, "spec": spec},
         over=_("Federated analysis"),
         trail=[Link(_("Agreements"), "/agreements/"), Link(terms["title"], f"/agreements/{key}/")],
     )
+
+
+def specification(request: HttpRequest, key: str, method: str) -> dict:
+    """What the fields of the method's page mean. Raises Problems, one a field that is wrong."""
+    methods.method(method)
+    asked = MethodForm(request.POST, method=method, query=agreements.get(key)["terms"]["query"])
+    if not asked.is_valid():
+        raise Problems(
+            [
+                Problem(
+                    "wrong-field",
+                    N_("{field}: {text}"),
+                    where=name,
+                    field=str(asked.fields[name].label),
+                    text=str(text),
+                )
+                for name, texts in asked.errors.items()
+                for text in texts
+            ]
+        )
+    spec = asked.document()
+    methods.start(method, spec)
+    return spec
 
 
 urlpatterns = [path("agreements/<str:key>/federated/<slug:method>/", compose)]

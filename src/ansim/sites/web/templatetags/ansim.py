@@ -138,10 +138,10 @@ def problem(error: Problem | Problems) -> dict[str, Any]:
 
 
 @register.inclusion_tag("web/parts/errors.html")
-def errors(*checked: forms.BaseForm) -> dict[str, Any]:
-    """The error summary of one or several forms; each line leads to its field."""
+def errors(*checked: forms.BaseForm | forms.BaseFormSet) -> dict[str, Any]:
+    """The error summary of one or several forms or sets of forms; each line leads to its field."""
     lines: list[tuple[str, str]] = []
-    for form in checked:
+    for form in [one for each in checked for one in (each if isinstance(each, forms.BaseFormSet) else [each])]:
         lines += [("", str(text)) for text in form.non_field_errors()]
         lines += [
             (first_control(bound), f"{str(bound.label).rstrip('.')}: {text}") for bound in form for text in bound.errors
