@@ -170,7 +170,8 @@ def _set(sets: list[dict], text: str, below: bool, where: str) -> str:
     for each in sets:
         if each["concepts"] == members:
             return str(each["name"])
-    name = ", ".join(map(str, numbers))[:60] + ("" if below else f" ({gettext('these alone')})")
+    alone = gettext("these alone")
+    name = ", ".join(map(str, numbers))[:60] + ("" if below else f" ({alone})")
     name = f"{name} ({len(sets) + 1})" if any(each["name"] == name for each in sets) else name
     sets.append({"name": name, "concepts": members})
     return name

@@ -48,7 +48,6 @@ def compose(request: HttpRequest, key: str, method: str) -> Page:
     except Problem as problem:
         parts.append(Notice(gettext(problem.text).format(**problem.facts), "warning"))
     text = _("For what the fields do not say, such as scales: docs/research/methods.md has an example of each.")
-    send = _("Sign and send this text")
     start = area | {"spec": json.dumps(spec, indent=1, ensure_ascii=False)}
     whole = WrittenForm(initial=start, auto_id="whole_%s")
     rows = [
