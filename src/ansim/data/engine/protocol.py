@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -75,6 +76,7 @@ def answers(
     return found
 
 
+@lru_cache(maxsize=1024)
 def type_name(text: str, dialect: Dialect) -> str:
     """An engine's own type in SQLGlot's words: "character varying(50)" is "varchar", "integer" is "int"."""
     try:

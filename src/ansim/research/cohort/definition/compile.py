@@ -6,6 +6,7 @@ different such key and joined back. Equal events and equal conditions of many de
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -70,8 +71,31 @@ class Plan:
         """The part with the rows of the part `index` for which the group holds."""
         if group.empty:
             return index
-        condition, joins, people = self._conditions(index, group)
-        return self.add(_looking(exp.select("q.*").from_(f"{index} AS q"), joins, people).where(condition))
+        select, rest = exp.select("q.*").from_(f"{index} AS q"), group
+        if group.kind == "all":
+            select, rest = self._with_and_without(select, group)
+        if not rest.empty:
+            condition, joins, people = self._conditions(index, rest)
+            select = _looking(select, joins, people).where(condition)
+        return self.add(select)
+
+    def _with_and_without(self, select: exp.Select, group: m.Group) -> tuple[exp.Select, m.Group]:
+        """The select less the rows that lack an event of the group, or have one too many; and what is left to ask.
+
+        A semi-join or anti-join looks for one event and stops; nothing is counted, made distinct, or joined back.
+        """
+        left = []
+        for place, given in enumerate(group.criteria):
+            kind = {1: "semi", 0: "anti"}.get(_existence(given), "")
+            if not kind or given.count.distinct is not None:
+                left.append(given)
+                continue
+            facts = frozenset({"visit"} if given.same_visit else ())
+            name = f"e{place}"
+            events = self.matching(given.criterion, facts)
+            on = exp.and_(*_around(given, "q", name))
+            select = select.join(f"{events} AS {name}", on=on, join_type=kind, copy=False)
+        return select, replace(group, criteria=tuple(left))
 
     def marked(self, index: str, groups: Sequence[m.Group]) -> exp.Select:
         """Each row's person and start with the groups that hold: mask (group n is bit n), how many, the first."""
@@ -129,19 +153,16 @@ class Plan:
         """The part that counts the events around each key of the index, its keys, and the condition on it."""
         keys = _keys(given)
         part = self.part(("count", index, given), lambda: self._count(index, given, keys))
-        if (given.count.op == "exactly" and given.count.n == 0) or (given.count.op == "at_most" and given.count.n == 0):
+        if _existence(given) == 0:
             return part, keys, exp.Is(this=column("person_id", part), expression=exp.null())
-        if given.count.op == "at_least" and given.count.n == 1:
+        if _existence(given) == 1:
             return part, keys, exp.not_(exp.Is(this=column("person_id", part), expression=exp.null()))
         number = exp.func("COALESCE", column("n", part), exp.Literal.number(0))
         operator = {"exactly": exp.EQ, "at_most": exp.LTE, "at_least": exp.GTE}[given.count.op]
         return part, keys, operator(this=number, expression=exp.Literal.number(given.count.n))
 
     def _count(self, index: str, given: m.Correlated, keys: list[str]) -> exp.Select:
-        existence = (given.count.n == 0 and given.count.op != "at_least") or (given.count.op, given.count.n) == (
-            "at_least",
-            1,
-        )
+        existence = _existence(given) is not None
         facts = frozenset({"visit"} if given.same_visit else ())
         counted = given.count.distinct
         events = self.matching(given.criterion, facts, counted)
@@ -351,30 +372,37 @@ def _keys(given: m.Correlated) -> list[str]:
     return [*keys, "visit"] if given.same_visit else keys
 
 
-def _around(given: m.Correlated) -> list[exp.Expr]:
-    """How an event `e` must stand to the index `i`."""
-    found: list[exp.Expr] = [column("person_id", "e").eq(column("person_id", "i"))]
+def _existence(given: m.Correlated) -> int | None:
+    """1 when one event is enough, 0 when there may be none, None when they are to be counted."""
+    if given.count.n == 0 and given.count.op != "at_least":
+        return 0
+    return 1 if (given.count.op, given.count.n) == ("at_least", 1) else None
+
+
+def _around(given: m.Correlated, index: str = "i", event: str = "e") -> list[exp.Expr]:
+    """How an event must stand to the index."""
+    found: list[exp.Expr] = [column("person_id", event).eq(column("person_id", index))]
     if not given.beyond_observation:
         found += [
-            column("start_date", "e") >= column("op_start", "i"),
-            column("start_date", "e") <= column("op_end", "i"),
+            column("start_date", event) >= column("op_start", index),
+            column("start_date", event) <= column("op_end", index),
         ]
     for window in (given.window, given.end_window):
         if window is not None:
-            event = column(f"{window.event}_date", "e")
+            day = column(f"{window.event}_date", event)
             for endpoint, operator in ((window.start, exp.GTE), (window.end, exp.LTE)):
-                point = _point(endpoint, window, given.beyond_observation)
+                point = _point(endpoint, window, given.beyond_observation, index)
                 if point is not None:
-                    found.append(operator(this=event.copy(), expression=point))
+                    found.append(operator(this=day.copy(), expression=point))
     if given.same_visit:
-        found.append(column("visit", "e").eq(column("visit", "i")))
+        found.append(column("visit", event).eq(column("visit", index)))
     return found
 
 
-def _point(endpoint: m.Endpoint, window: m.Window, beyond: bool) -> exp.Expr | None:
+def _point(endpoint: m.Endpoint, window: m.Window, beyond: bool, index: str) -> exp.Expr | None:
     if endpoint.days is not None:
-        return plus(column(f"{window.index}_date", "i"), endpoint.days)
-    return None if beyond else column(f"op_{endpoint.side}", "i")
+        return plus(column(f"{window.index}_date", index), endpoint.days)
+    return None if beyond else column(f"op_{endpoint.side}", index)
 
 
 def visits_matter(definition: m.Definition) -> bool:

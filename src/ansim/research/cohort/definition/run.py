@@ -73,7 +73,7 @@ def periods(rows: pa.Table, definition: m.Definition) -> pa.Table:
     start = start if definition.within.first is None else np.maximum(start, _day(definition.within.first))
     end = end if definition.within.last is None else np.minimum(end, _day(definition.within.last))
     kept = start <= end
-    days = (pa.array(each[kept].astype(np.int32)).view(pa.date32()) for each in (start, end))
+    days = (_column(each[kept].astype(np.int32), pa.date32()) for each in (start, end))
     return pa.table([people(owner[kept]), *days], names=list(NAMES))
 
 
@@ -83,11 +83,16 @@ def _codes(column: pa.ChunkedArray) -> tuple[Callable[[np.ndarray], pa.Array], n
     if pa.types.is_integer(kind):
         numbers = _numbers(column)
         if not len(numbers) or (numbers.min() >= 0 and numbers.max() < 1 << (62 - DAY_BITS)):
-            return lambda codes: pa.array(codes).cast(kind), numbers
+            return lambda codes: _column(codes, pa.int64()).cast(kind), numbers
     values = pc.unique(column)
     values = values.take(pc.sort_indices(values))
     codes = _numbers(pc.index_in(column, values))
-    return lambda chosen: values.take(pa.array(chosen)), codes
+    return lambda chosen: values.take(_column(chosen, pa.int64())), codes
+
+
+def _column(numbers: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """The numbers as they lie in memory. (pa.array would do, but it loads pandas first: a second of work.)"""
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers))])
 
 
 def _numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
