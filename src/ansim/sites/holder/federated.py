@@ -1,11 +1,12 @@
 """Federated rounds: the agreed centre asks, this node computes over its own people and answers with sums alone.
 
 The first round admits the job as any other: once a job. Later rounds must be of the same job, the next in number, and
-under an agreement still in force. Every answer passes this node's own guard; tables are also compared with what was
-answered before about these people, and remembered. Where three holders or more take part, sums leave masked.
+under an agreement still in force. Every answer passes this node's own guard; the people that it is about are compared
+with those of all that was answered before, and remembered. Where three holders or more take part, sums leave masked.
 """
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,10 @@ from ansim.governance.grant import Grant
 from ansim.privacy.disclosure import protect as disclosure
 from ansim.privacy.disclosure.memory import Asker
 from ansim.privacy.disclosure.table import TableSpec, tabulate
-from ansim.research.analysis import methods
+from ansim.research.analysis import about, methods
 from ansim.research.cohort.query import parse
 from ansim.sites import clock, standing
+from ansim.sites.config import site
 from ansim.sites.exchange import post
 from ansim.sites.holder import agreements, closing, grants, rounds, source
 from ansim.sites.holder.memory import memory
@@ -212,19 +214,23 @@ def _destroy(agreement: str) -> list[dict]:
 
 
 def _compare(run: str, document: dict) -> list[Problem]:
-    """Why this table, with what was shown of these people before, would single somebody out; if nothing, remember it.
+    """Why this result, with what was shown of these people before, would single somebody out; if nothing, remember it.
 
-    Compared and remembered are the cells that this node alone could show; smaller ones go to the centre only inside the
-    pooled sums, which it protects by the strictest policy of the agreement. Other methods show no table: nothing to do.
+    Compared and remembered are the counts of people that the result goes with (`analysis.about`), as far as this node
+    alone could show them; smaller ones go to the centre only inside the pooled sums, which it protects by the strictest
+    policy of the agreement. A site may compare tables alone (`federated_compare = "tables"`).
     """
-    given = _table_of(document)
-    if given is None:
+    method = document["method"]
+    if method not in ("table", "crosstab") and site().options.get("federated_compare", "all") != "all":
         return []
     terms = agreements.state(document["agreement"]).current["terms"]
     asker = Asker(document["member"], terms["user"]["id"])
     try:
+        given = about.people(method, document["spec"], digest(document["query"]))
         held, spec = memory(), TableSpec.parse(given)
-        table = tabulate(source.frame(parse(document["query"]), document["agreement"]), spec, held.codes)
+        query = parse(document["query"])
+        needed = tuple(each for each in query.variables if each.name in about.variables(given))
+        table = tabulate(source.frame(replace(query, variables=needed), document["agreement"]), spec, held.codes)
         released = disclosure.protect(table, held.policy, held.for_asker(asker))
     except Problem as problem:
         return list(getattr(problem, "problems", [problem]))
@@ -232,17 +238,3 @@ def _compare(run: str, document: dict) -> list[Problem]:
         return [Problem("difference", N_("{cells} cells differ too little from an earlier answer."), cells=len(found))]
     held.remember(table, released, asker, clock.now(), id=run)
     return []
-
-
-def _table_of(document: dict) -> dict | None:
-    """The table that a job shows, in the words of the disclosure room: its measure is `of` a variable."""
-    spec = document["spec"]
-    if document["method"] == "crosstab":
-        sides = {f"{side}s": [spec[side]["variable"]] for side in ("row", "column")}
-        return {"ansim": "table/1", "query": digest(document["query"]), **sides}
-    if document["method"] != "table":
-        return None
-    measure = dict(spec.get("measure") or {"kind": "count"})
-    if "variable" in measure:
-        measure["of"] = measure.pop("variable")
-    return {**spec, "measure": measure}
