@@ -119,7 +119,7 @@ def groups() -> None:
         assert field in page
         assert status == 422 or changes in ({"age_from": "81"}, {"rules-TOTAL_FORMS": "99999"}), changes
     _, page = sent("look")
-    assert "drug exposure in 1118084, -1177480" in page
+    assert "drug exposure of 1118084, -1177480" in page
     assert "의약품" in page
     assert "<figure" in page
     answer = client.post(where, FIELDS | {"do": "use"})

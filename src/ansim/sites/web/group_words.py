@@ -25,7 +25,7 @@ def told(made: dict) -> dict[str, Any]:
     steps, reader = attrition.outline(definition), language()
     heading = definition.title
     return {
-        "words": {each: explain(definition, each).splitlines() for each in ("ko", "en")},
+        "words": {each: explain(definition, each) for each in ("ko", "en")},
         "flow": figures.drawn(
             _("The steps in their order"), lambda scheme: consort.figure(steps, heading, reader, scheme),
             alt=", ".join(step.name or consort.WORDS[reader][step.step] for step in steps),

@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from ansim.data.engine import Engine
 from ansim.research.cohort.definition import model as m
-from ansim.research.cohort.definition.compile import Plan, visits_matter
+from ansim.research.cohort.definition.around import visits_matter
+from ansim.research.cohort.definition.compile import Plan
 from ansim.research.cohort.definition.sets import Shared, look_up, share
 
 

@@ -11,6 +11,15 @@ from dataclasses import replace
 from sqlglot import exp
 
 from ansim.research.cohort.definition import model as m
+from ansim.research.cohort.definition.around import (
+    around,
+    combined,
+    existence,
+    keys_of,
+    of_visit,
+    one_if,
+    visits_matter,
+)
 from ansim.research.cohort.definition.domains import DEMOGRAPHIC
 from ansim.research.cohort.definition.events import Columns, Events, column, literal, plus
 from ansim.research.cohort.definition.periods import joined as joined_periods
@@ -54,7 +63,7 @@ class Plan:
         select = self.events.select
         if criterion.where is None or criterion.where.empty:
             return select(criterion, facts, counted)
-        asked = facts | {"event_id"} | ({"visit"} if _of_visit(criterion.where) else set())
+        asked = facts | {"event_id"} | ({"visit"} if of_visit(criterion.where) else set())
         bare = self.part((criterion, asked, counted, "bare"), lambda: select(criterion, asked, counted))
         more = ["end_date", *sorted(asked), *(["counted"] if counted else [])]
         held = self.holding(self.add(_observed(bare, more)), criterion.where)
@@ -86,14 +95,14 @@ class Plan:
         """
         left = []
         for place, given in enumerate(group.criteria):
-            kind = {1: "semi", 0: "anti"}.get(_existence(given), "")
+            kind = {1: "semi", 0: "anti"}.get(existence(given), "")
             if not kind or given.count.distinct is not None:
                 left.append(given)
                 continue
             facts = frozenset({"visit"} if given.same_visit else ())
             name = f"e{place}"
             events = self.matching(given.criterion, facts)
-            on = exp.and_(*_around(given, "q", name))
+            on = exp.and_(*around(given, "q", name))
             select = select.join(f"{events} AS {name}", on=on, join_type=kind, copy=False)
         return select, replace(group, criteria=tuple(left))
 
@@ -105,8 +114,8 @@ class Plan:
         satisfied: exp.Expr = exp.Literal.number(0)
         earliest = exp.Case()
         for place, condition in enumerate(conditions.expressions):
-            mask = exp.Add(this=mask, expression=_one_if(condition, 1 << place))
-            satisfied = exp.Add(this=satisfied, expression=_one_if(condition.copy(), 1))
+            mask = exp.Add(this=mask, expression=one_if(condition, 1 << place))
+            satisfied = exp.Add(this=satisfied, expression=one_if(condition.copy(), 1))
             earliest = earliest.when(condition.copy(), exp.Literal.number(place))
         select = select.select(exp.alias_(mask, "mask"), exp.alias_(satisfied, "satisfied"))
         select = select.select(
@@ -135,8 +144,8 @@ class Plan:
             conditions.append(condition)
             joins += more
             people = people or of_people
-        combined = _combined(group, conditions) if whole else exp.Tuple(expressions=conditions)
-        return combined, list(dict.fromkeys((n, tuple(k)) for n, k in joins)), people
+        made = combined(group, conditions) if whole else exp.Tuple(expressions=conditions)
+        return made, list(dict.fromkeys((n, tuple(k)) for n, k in joins)), people
 
     def _demographic(self, demographic: m.Demographic) -> exp.Expr:
         self.events.need("person", "person_id")
@@ -151,18 +160,18 @@ class Plan:
 
     def _correlated(self, index: str, given: m.Correlated) -> tuple[str, list[str], exp.Expr]:
         """The part that counts the events around each key of the index, its keys, and the condition on it."""
-        keys = _keys(given)
+        keys = keys_of(given)
         part = self.part(("count", index, given), lambda: self._count(index, given, keys))
-        if _existence(given) == 0:
+        if existence(given) == 0:
             return part, keys, exp.Is(this=column("person_id", part), expression=exp.null())
-        if _existence(given) == 1:
+        if existence(given) == 1:
             return part, keys, exp.not_(exp.Is(this=column("person_id", part), expression=exp.null()))
         number = exp.func("COALESCE", column("n", part), exp.Literal.number(0))
         operator = {"exactly": exp.EQ, "at_most": exp.LTE, "at_least": exp.GTE}[given.count.op]
         return part, keys, operator(this=number, expression=exp.Literal.number(given.count.n))
 
     def _count(self, index: str, given: m.Correlated, keys: list[str]) -> exp.Select:
-        existence = _existence(given) is not None
+        enough = existence(given) is not None
         facts = frozenset({"visit"} if given.same_visit else ())
         counted = given.count.distinct
         events = self.matching(given.criterion, facts, counted)
@@ -170,9 +179,9 @@ class Plan:
         select = (
             exp.select(*(f"i.{key}" for key in keys))
             .from_(index_keys.subquery("i"))
-            .join(f"{events} AS e", on=exp.and_(*_around(given)))
+            .join(f"{events} AS e", on=exp.and_(*around(given)))
         )
-        if existence and counted is None:
+        if enough and counted is None:
             return select.distinct()
         what = "DISTINCT e.counted" if counted is not None else "*"
         number: exp.Expr = exp.maybe_parse(f"COUNT({what})")
@@ -342,79 +351,6 @@ def _looking(select: exp.Select, joins: list, people: bool) -> exp.Select:
         on = exp.and_(*(exp.EQ(this=column(key, name), expression=column(key, "q")) for key in keys))
         select = select.join(name, on=on, join_type="left")
     return select.join("person AS p", on="p.person_id = q.person_id", join_type="left") if people else select
-
-
-def _one_if(condition: exp.Expr, number: int) -> exp.Expr:
-    return exp.Case().when(condition, exp.Literal.number(number)).else_(exp.Literal.number(0))
-
-
-def _combined(group: m.Group, conditions: list[exp.Expr]) -> exp.Expr:
-    if group.kind == "all":
-        return exp.and_(*conditions)
-    if group.kind == "any":
-        return exp.or_(*conditions)
-    ones = [_one_if(each, 1) for each in conditions]
-    number: exp.Expr = ones[0]
-    for each in ones[1:]:
-        number = exp.Add(this=number, expression=each)
-    operator = exp.GTE if group.kind == "at_least" else exp.LTE
-    return operator(this=exp.paren(number), expression=exp.Literal.number(group.n or 0))
-
-
-def _keys(given: m.Correlated) -> list[str]:
-    """The columns of the index that the condition depends on."""
-    windows = [each for each in (given.window, given.end_window) if each is not None]
-    keys = ["person_id"]
-    used = {each.index for each in windows if any(end.days is not None for end in (each.start, each.end))}
-    keys += [f"{side}_date" for side in ("start", "end") if side in used]
-    if not given.beyond_observation:
-        keys += ["op_start", "op_end"]
-    return [*keys, "visit"] if given.same_visit else keys
-
-
-def _existence(given: m.Correlated) -> int | None:
-    """1 when one event is enough, 0 when there may be none, None when they are to be counted."""
-    if given.count.n == 0 and given.count.op != "at_least":
-        return 0
-    return 1 if (given.count.op, given.count.n) == ("at_least", 1) else None
-
-
-def _around(given: m.Correlated, index: str = "i", event: str = "e") -> list[exp.Expr]:
-    """How an event must stand to the index."""
-    found: list[exp.Expr] = [column("person_id", event).eq(column("person_id", index))]
-    if not given.beyond_observation:
-        found += [
-            column("start_date", event) >= column("op_start", index),
-            column("start_date", event) <= column("op_end", index),
-        ]
-    for window in (given.window, given.end_window):
-        if window is not None:
-            day = column(f"{window.event}_date", event)
-            for endpoint, operator in ((window.start, exp.GTE), (window.end, exp.LTE)):
-                point = _point(endpoint, window, given.beyond_observation, index)
-                if point is not None:
-                    found.append(operator(this=day.copy(), expression=point))
-    if given.same_visit:
-        found.append(column("visit", event).eq(column("visit", index)))
-    return found
-
-
-def _point(endpoint: m.Endpoint, window: m.Window, beyond: bool, index: str) -> exp.Expr | None:
-    if endpoint.days is not None:
-        return plus(column(f"{window.index}_date", index), endpoint.days)
-    return None if beyond else column(f"op_{endpoint.side}", index)
-
-
-def visits_matter(definition: m.Definition) -> bool:
-    """Whether a condition of the definition looks at the entry event's visit."""
-    return any(_of_visit(group) for _, group in definition.groups())
-
-
-def _of_visit(group: m.Group | None) -> bool:
-    """Whether a condition of the group looks at the index's visit."""
-    if group is None:
-        return False
-    return any(each.same_visit for each in group.criteria) or any(_of_visit(each) for each in group.groups)
 
 
 def _observed(events: exp.Query | str, more: Sequence[str]) -> exp.Select:
