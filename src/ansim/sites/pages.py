@@ -247,7 +247,7 @@ def form_page(
             {"title": title, "form": form_class(initial=initial), **context},
         )
     form = form_class(
-        request.POST if request.content_type != "application/json" else _as_query(given(request)), request.FILES or None
+        request.POST if request.content_type != "application/json" else as_query(given(request)), request.FILES or None
     )
     problem = None
     if form.is_valid():
@@ -264,7 +264,7 @@ def form_page(
     return render(request, template, {"title": title, "form": form, "problem": problem, **context}, status=422)
 
 
-def _as_query(values: dict) -> Any:
+def as_query(values: dict) -> Any:
     from django.http import QueryDict
 
     query = QueryDict(mutable=True)

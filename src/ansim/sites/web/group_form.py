@@ -104,9 +104,11 @@ def document(group: dict, events: Iterable[dict], rules: Iterable[dict]) -> dict
         raise Problem("no-entry", N_("No entry event is given."), where="events-0-event",
                       remedy=N_("Name at least one kind of event."))  # fmt: skip
     asked = [(row, _rule(sets, row, f"rules-{place}")) for place, row in enumerate(rules) if row.get("event")]
-    steps = [{"name": row.get("name") or _called(row), "where": {"all": [held]}} for row, held in asked]
+    steps: list[dict[str, Any]] = [
+        {"name": row.get("name") or _called(row), "where": {"all": [held]}} for row, held in asked
+    ]
     if group["combine"] == "any" and steps:
-        name = gettext("One of: {steps}").format(steps=", ".join(each["name"] for each in steps))
+        name = gettext("One of: {steps}").format(steps=", ".join(str(each["name"]) for each in steps))
         steps = [{"name": name[:200], "where": {"any": [held for _row, held in asked]}}]
     made: dict[str, Any] = {
         "ansim": "cohort/1",

@@ -9,24 +9,29 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import Problem
 from ansim.research.cohort.written import ALWAYS, question
-from ansim.sites.pages import page, wants_json
+from ansim.sites.pages import as_query, given, page, wants_json
+from ansim.sites.web.forms import form_schema
 from ansim.sites.web.group_form import MOST_EVENTS, MOST_RULES, Events, GroupForm, Rules, document, rows_of
 from ansim.sites.web.group_words import told, written
 
 DRAFT = "patient-group"
+TITLE = _("Put together a patient group")
 
 
 def builder(*roles: str, target: str, back: str) -> Callable[..., HttpResponse]:
     """The page for these roles; what was put together goes to the form at `target`, which reads it by `draft`."""
 
-    @page(*roles)
+    @page(*roles, form=GroupForm)
     def build(request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
-            rows = (each(prefix=prefix, initial=[{}]) for each, prefix in ((Events, "events"), (Rules, "rules")))
-            return _shown(request, GroupForm(), *rows, back)
-        wanted = request.POST.get("do", "look")
-        given = _more(request.POST, wanted)
-        group, events, rules = GroupForm(given), Events(given, prefix="events"), Rules(given, prefix="rules")
+            if wants_json(request):
+                return JsonResponse({"title": str(TITLE), "takes": form_schema(GroupForm())})
+            empty = Events(prefix="events", initial=[{}]), Rules(prefix="rules", initial=[{}])
+            return _shown(request, GroupForm(), empty[0], empty[1], back)
+        sent = as_query(given(request)) if request.content_type == "application/json" else request.POST
+        wanted = sent.get("do", "look")
+        fields = _more(sent, wanted)
+        group, events, rules = GroupForm(fields), Events(fields, prefix="events"), Rules(fields, prefix="rules")
         if wanted in ("more-events", "more-rules"):  # what was typed stays as it is, and nothing is judged yet
             return _shown(request, group, events, rules, back, quiet=True)
         if not (group.is_valid() & events.is_valid() & rules.is_valid()):
@@ -57,15 +62,16 @@ def _question(group: dict, events: list[dict], rules: list[dict]) -> dict:
 
 def _more(posted: QueryDict, wanted: str) -> QueryDict:
     """The posted fields, with one row more where that was asked for."""
-    given = posted.copy()
+    fields = posted.copy()
     for prefix, most in (("events", MOST_EVENTS), ("rules", MOST_RULES)):
         key = f"{prefix}-TOTAL_FORMS"
-        count = int(given[key]) if given.get(key, "").isdigit() else 1
-        given[key] = str(min(count + (wanted == f"more-{prefix}"), most))
-        given.setdefault(f"{prefix}-INITIAL_FORMS", "0")
+        asked = fields.get(key, "")
+        count = int(asked) if asked.isdecimal() and asked.isascii() and len(asked) < 4 else 1
+        fields[key] = str(min(count + (wanted == f"more-{prefix}"), most))
+        fields.setdefault(f"{prefix}-INITIAL_FORMS", "0")
         if wanted == f"more-{prefix}" and count < most:
-            given.setdefault(f"{prefix}-{count}-descendants", "on")
-    return given
+            fields.setdefault(f"{prefix}-{count}-descendants", "on")
+    return fields
 
 
 def _shown(
@@ -86,7 +92,7 @@ def _shown(
         wrong = problem.as_data() if problem else {"code": "problems", "problems": _wrong(group, events, rules)}
         return JsonResponse(wrong, status=status)
     context = {
-        "title": _("Put together a patient group"),
+        "title": TITLE,
         "lead": _("Who is meant, in fields. Hospitals count; here nobody's data are."),
         "form": group,
         "events": events,

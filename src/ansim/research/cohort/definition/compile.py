@@ -95,8 +95,9 @@ class Plan:
         """
         left = []
         for place, given in enumerate(group.criteria):
-            kind = {1: "semi", 0: "anti"}.get(existence(given), "")
-            if not kind or given.count.distinct is not None:
+            enough = existence(given)
+            kind = "semi" if enough else "anti"
+            if enough is None or given.count.distinct is not None:
                 left.append(given)
                 continue
             facts = frozenset({"visit"} if given.same_visit else ())

@@ -80,10 +80,10 @@ def specification(request: HttpRequest, key: str, method: str) -> dict:
             [
                 Problem(
                     "wrong-field",
-                    N_("{field}: {text}"),
+                    N_("{field}: {words}"),
                     where=name,
                     field=str(asked.fields[name].label),
-                    text=str(text),
+                    words=str(text),
                 )
                 for name, texts in asked.errors.items()
                 for text in texts
