@@ -29,6 +29,7 @@ from ansim.governance.board_case import (
 from ansim.governance.composition import advice, composition
 from ansim.governance.core import Command, Event, civil_day, day, require, require_digest, stamp
 from ansim.governance.irb import ConfirmIrb, EnterIrb
+from ansim.governance.meeting import ConfirmMinutes, ObjectToMinutes, RecordMeeting, confirmed
 
 __all__ = [
     "APPROVED",
@@ -39,16 +40,20 @@ __all__ = [
     "BoardCase",
     "Close",
     "ConfirmIrb",
+    "ConfirmMinutes",
     "Decide",
     "DeclareConflict",
     "Docket",
     "EnterIrb",
+    "ObjectToMinutes",
     "OpenVoting",
+    "RecordMeeting",
     "Revoke",
     "Vote",
     "advice",
     "board",
     "composition",
+    "confirmed",
     "member",
     "quorum",
     "tally",
@@ -231,9 +236,11 @@ class Decided(Event, of=board):
         )
 
 
-class Decide(Command, of=board, source=("voting",), target=OUTCOMES, role="board chair"):
-    """The chair closes the vote once the quorum has voted. letter: SHA-256 of the decision letter; expires: last day
-    on which an approval holds. Allowed are the tally's outcome, conditions on an approval, or a deferral."""
+class Decide(Command, of=board, source=("voting", "meeting"), target=OUTCOMES, role="board chair"):
+    """The chair closes the vote once the quorum has voted, or decides as confirmed minutes of a meeting say.
+
+    letter: SHA-256 of the decision letter; expires: last day on which an approval holds. Allowed are what the votes or
+    the minutes carry, conditions on an approval, or a deferral."""
 
     outcome: str
     letter: str
@@ -244,9 +251,10 @@ class Decide(Command, of=board, source=("voting",), target=OUTCOMES, role="board
     def decide(self, case: BoardCase, now: datetime) -> list[Event]:
         require(self.by == case.chair, "not-the-chair", N_("Only the chair of this case decides."))
         may_vote(case, self.by)
-        cast, needed = len(case.votes), quorum(case)
+        meets = case.status == "meeting"
+        cast, needed = len(confirmed(case) if meets else case.votes), quorum(case)
         require(cast >= needed, "no-quorum", N_("{cast} votes are in; {needed} are needed."), cast=cast, needed=needed)
-        carried = tally(case.votes)
+        carried = case.minutes["outcome"] if meets else tally(case.votes)
         allowed = {carried, DEFERRED} | ({CONDITIONS} if carried == APPROVED else set())
         require(
             self.outcome in allowed,

@@ -21,6 +21,7 @@ class BoardCase(State):
     edition: str = ""
     declared: dict = field(default_factory=dict)  # member -> {conflict, about}
     votes: dict = field(default_factory=dict)  # member -> {choice, conditions, reason}
+    minutes: dict = field(default_factory=dict)  # of a meeting: {held, agenda, present, recused, outcome, …, confirmed}
     outcome: str = ""
     conditions: list = field(default_factory=list)
     letter: str = ""
@@ -34,9 +35,9 @@ class BoardCase(State):
 board = Aggregate(
     "board",
     BoardCase,
-    ("none", "docketed", "voting", *OUTCOMES, "revoked", "closed"),
+    ("none", "docketed", "voting", "meeting", *OUTCOMES, "revoked", "closed"),
 )
-LIVE = ("docketed", "voting", *OUTCOMES)
+LIVE = ("docketed", "voting", "meeting", *OUTCOMES)
 
 
 def member(case: BoardCase, person: str) -> dict:

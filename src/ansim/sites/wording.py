@@ -49,6 +49,7 @@ OUTCOMES: dict[str, Tag] = {
     "none": Tag(_("Not on the docket yet"), "neutral"),
     "docketed": Tag(_("On the docket"), "info"),
     "voting": Tag(_("Voting"), "info"),
+    "meeting": Tag(_("Minutes to be confirmed"), "info"),
     "approved": Tag(_("Approved"), "success"),
     "approved with conditions": Tag(_("Approved with conditions"), "warning"),
     "deferred": Tag(_("Deferred"), "warning"),

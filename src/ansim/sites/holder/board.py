@@ -103,7 +103,7 @@ def decide(key: str, person: str, outcome: str, conditions: list[str], expires: 
 
 def _letter(case: BoardCase, decided: dict) -> bytes:
     """The signed decision letter (PDF/A)."""
-    now, directory, votes = clock.now(), trust.directory(), Counter(vote["choice"] for vote in case.votes.values())
+    now, directory = clock.now(), trust.directory()
     document = {
         "ansim": "board-letter/1",
         "id": f"{case.case}-{case.round}",
@@ -111,13 +111,9 @@ def _letter(case: BoardCase, decided: dict) -> bytes:
         "title": reviews.get(case.case).title,
         "issuer": {"id": site().id, "name": _both(site().name)},
         "applicant": _both(directory.site(case.applicant_org)["name"]),
-        "meeting": civil_day(now).isoformat(),
+        "meeting": case.minutes.get("held") or civil_day(now).isoformat(),
         "outcome": decided["outcome"],
-        "votes": {
-            "yes": votes["approve"] + votes["conditions"],
-            "no": votes["reject"] + votes["defer"],
-            "abstain": len(core.voters(case)) - len(case.votes),
-        },
+        "votes": _votes(case),
         "quorum": core.quorum(case),
         "conflicts": sum(each["conflict"] for each in case.declared.values()),
         "conditions": [{"ko": each, "en": ""} for each in decided["conditions"]],  # in the board's own words
@@ -128,6 +124,19 @@ def _letter(case: BoardCase, decided: dict) -> bytes:
     certificate = base64.b64decode(directory.site(site().id)["certificate"])
     words = "심의 결정 통지 / Board decision"
     return sign_pdf(board_letter(document, at=now), Party(site().id, certificate, post.sign), reason=words, at=now)
+
+
+def _votes(case: BoardCase) -> dict[str, int]:
+    """Votes as the letter counts them; of a meeting, those who confirmed what it decided."""
+    if case.minutes:
+        for_it = len(core.confirmed(case))
+        return {"yes": for_it, "no": 0, "abstain": len(case.minutes["present"]) - for_it}
+    votes = Counter(vote["choice"] for vote in case.votes.values())
+    return {
+        "yes": votes["approve"] + votes["conditions"],
+        "no": votes["reject"] + votes["defer"],
+        "abstain": len(core.voters(case)) - len(case.votes),
+    }
 
 
 def _both(name: dict) -> str:

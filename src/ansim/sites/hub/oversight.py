@@ -7,12 +7,13 @@ titles, areas, states and times, so the figures say nothing of cohorts, people o
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ansim.governance import turnaround
 from ansim.governance.review import WAITING
 from ansim.governance.turnaround import Days, Spell
 from ansim.sites.hub.turnaround import spells
-from ansim.sites.store.models import Record
+from ansim.sites.store.models import Event, Record
 
 REFUSALS = ("unwilling", "rejected", "returned")
 
@@ -49,24 +50,47 @@ def _stages(every: Iterable[Spell], site: str) -> list[Stage]:
     ]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the figures need of one request: its areas, whether an application came, and (site, state, waited for)."""
+
+    areas: tuple[str, ...]
+    applied: bool
+    reviews: tuple[tuple[str, str, str], ...]
+
+
+def asked() -> tuple[Asked, ...]:
+    """Every request, read anew only when the ledger has grown."""
+    return _asked(Event.objects.order_by("-seq").values_list("seq", flat=True).first() or 0)
+
+
+@lru_cache(maxsize=1)
+def _asked(newest: int) -> tuple[Asked, ...]:
+    rows = Record.objects.filter(kind="request").values_list("data", flat=True)
+    return tuple(
+        Asked(
+            tuple(data["areas"]),
+            bool(data["application"]),
+            tuple((site, one["status"], one.get("waiting_on", "")) for site, one in data["holders"].items()),
+        )
+        for data in rows.iterator()
+    )
+
+
 def requests_by_area() -> list[tuple[str, int, int]]:
     """(area, requests, of which an application came) most asked first."""
-    asked: Counter = Counter()
+    count: Counter = Counter()
     applied: Counter = Counter()
-    for areas, application in Record.objects.filter(kind="request").values_list("data__areas", "data__application"):
-        asked.update(areas)
-        applied.update(areas if application else [])
-    return [(area, count, applied[area]) for area, count in asked.most_common()]
+    for one in asked():
+        count.update(one.areas)
+        applied.update(one.areas if one.applied else ())
+    return [(area, number, applied[area]) for area, number in count.most_common()]
 
 
 def refusals() -> list[tuple[str, str, int]]:
     """(site, state, cases): hospitals that take no part, boards that did not approve, applications sent back. The
     reasons in words stay with the hospitals; the state says at which gate it ended."""
-    found: Counter = Counter()
-    for holders in Record.objects.filter(kind="request").values_list("data__holders", flat=True):
-        for site, entry in holders.items():
-            if entry["status"] in REFUSALS:
-                found[site, entry["status"]] += 1
+    found = Counter((site, state) for one in asked() for site, state, _ in one.reviews if state in REFUSALS)
     return [(site, state, count) for (site, state), count in sorted(found.items())]
 
 
@@ -85,7 +109,4 @@ def use() -> list[tuple[str, int, int]]:
 
 def waiting() -> list[tuple[str, int]]:
     """(office, cases that wait for it now)."""
-    found: Counter = Counter()
-    for holders in Record.objects.filter(kind="request").values_list("data__holders", flat=True):
-        found.update(entry["waiting_on"] for entry in holders.values() if entry.get("waiting_on"))
-    return found.most_common()
+    return Counter(office for one in asked() for _, _, office in one.reviews if office).most_common()

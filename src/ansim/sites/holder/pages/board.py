@@ -16,7 +16,7 @@ from ansim.governance.board import advice as composition_advice
 from ansim.governance.core import civil_day
 from ansim.sites import clock, people, takes
 from ansim.sites.holder import board, reviews, screening
-from ansim.sites.holder.pages import advice
+from ansim.sites.holder.pages import advice, meetings
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page
 from ansim.sites.store import ledger
 from ansim.sites.store.models import Record
@@ -27,6 +27,9 @@ from ansim.sites.web.problems import problem_text
 from ansim.sites.wording import CHOICES, IRB, OUTCOMES, TIERS, called, day, lines, tag, yes
 
 READERS = ("secretary", "chair", "member", "outsider", "officer", "steward", "signatory", "auditor")
+
+
+OPEN = ("none", "docketed", "voting", "meeting")  # before a decision
 
 
 def waiting(request: HttpRequest) -> int:
@@ -95,7 +98,9 @@ def listing(request: HttpRequest) -> Page:
     keys = set(Record.objects.filter(kind="board").values_list("key", flat=True))
     keys |= set(Record.objects.filter(kind="review", status="board").values_list("key", flat=True))
     cases = [(key, board.state(key), reviews.get(key)) for key in sorted(keys)]
-    cases.sort(key=lambda case: (case[1].status not in {"none", "docketed", "voting"}, case[2].due or "9999"))
+    cases.sort(
+        key=lambda case: (case[1].status not in {"none", "docketed", "voting", "meeting"}, case[2].due or "9999")
+    )
     if not cases:
         text = _("Applications come here when the privacy officer has screened them.")
         return Page(_("Review board"), [Section("", [Empty(_("No cases yet"), text)])], {"cases": []})
@@ -130,6 +135,7 @@ def detail(request: HttpRequest, key: str) -> Page:
     shown, found = view(state, me), screening.of(key)
     due = day(review.due) if review.status == "board" else None
     sections = [*_next(request, key, state), *_members(state, shown), _irb(state)]
+    sections += meetings.minutes(state)
     if state.letter:
         sections.insert(0, _decision(key, state))
     if found:
@@ -156,6 +162,9 @@ def _who(state: BoardCase) -> Any:
     if state.status == "docketed":
         silent = [each["name"] for each in state.members if each["id"] not in state.declared]
         return ", ".join(silent) if silent else _("Board secretary")
+    if state.status == "meeting":
+        enough = len(core.confirmed(state)) >= core.quorum(state)
+        return _("Board chair") if enough else _("Board members who were there")
     if state.status == "voting":
         enough = len(state.votes) >= core.quorum(state)
         return _("Board chair") if enough else _("Board members")
@@ -176,7 +185,9 @@ def _next(request: HttpRequest, key: str, state: BoardCase) -> list[Section]:
     if state.status == "voting" and me in core.voters(state) and me not in state.votes:
         text = _("One vote a member; it stays. Nobody sees it before the decision.")
         items.append(FormPart(VoteForm(), f"{at}/vote/", _("Vote"), text=text))
-    if state.status == "voting" and me == state.chair and len(state.votes) >= core.quorum(state):
+    items += meetings.steps(request, key, state)
+    in_hand = len(core.confirmed(state) if state.status == "meeting" else state.votes)
+    if state.status in {"voting", "meeting"} and me == state.chair and in_hand >= core.quorum(state):
         text = _("A decision may be more careful than the votes, never laxer. It is sent as a signed letter.")
         items.append(FormPart(DecideForm(), f"{at}/decide/", _("Decide"), danger=True, text=text))
     if "secretary" in roles and state.status not in {"none", "closed", "revoked"} and not state.irb:

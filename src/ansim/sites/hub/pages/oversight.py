@@ -35,7 +35,9 @@ def dashboard(request: HttpRequest) -> Page:
         Section(_("Where it ended"), [_refusals()]),
         Section(_("Data used"), [_use()]),
         Section(_("Waiting now"), [_waiting()]),
-        Section(_("As files"), [[Fact(name, Link("CSV", f"/oversight/{name}.csv")) for name in TABLES]]),
+        Section(
+            _("As files"), [[Fact(title, Link("CSV", f"/oversight/{name}.csv")) for name, title in TITLES.items()]]
+        ),
     ]
     data = {
         "stages": [_stage_row(one) for one in by_site or stages],
@@ -148,6 +150,15 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[Iterable[Any]]]]]
     "refusals": (("site", "state", "cases"), oversight.refusals),
     "use": (("site", "agreements", "releases"), oversight.use),
     "waiting": (("office", "cases"), oversight.waiting),
+}
+
+
+TITLES = {
+    "stages": _("Stages"),
+    "areas": _("Requests by area"),
+    "refusals": _("Where it ended"),
+    "use": _("Data used"),
+    "waiting": _("Waiting now"),
 }
 
 

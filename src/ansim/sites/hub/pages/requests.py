@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,8 @@ from ansim.sites.wording import APPLICATION, OFFICES, STATUS, area_names, called
 
 NAVIGATION = [(40, _("Requests"), "/requests/", {"researcher", "coordinator"}, None)]
 
+SHOWN = 50  # requests on a page
+MOST = 200  # that a program gets at once, newest first
 STAGES = [_("Reply"), _("Screening"), _("Board"), _("Agreement"), _("Preparation"), _("Open")]
 # In which column of the matrix a holder's state stands.
 COLUMN = {
@@ -60,7 +63,8 @@ def matrix(holders: dict[str, dict], today: date) -> Progress:
 
 @page("researcher", "coordinator")
 def listing(request: HttpRequest) -> Page:
-    rows = list(_mine(request)[:200])
+    found = Paginator(_mine(request), SHOWN).get_page(request.GET.get("page"))
+    rows = list(found)
     if not rows:
         empty = Empty(
             _("No requests yet"),
@@ -72,15 +76,16 @@ def listing(request: HttpRequest) -> Page:
         [Column(_("Study")), Column(_("Area of research")), Column(_("Hospitals"), number=True), Column(_("Opened"))],
         [
             [
-                Link(found.data["title"], f"/requests/{found.key}/"),
-                area_names(found.data["areas"]),
-                len(found.data["holders"]),
-                datetime.fromisoformat(found.data["opened"]),
+                Link(row.data["title"], f"/requests/{row.key}/"),
+                area_names(row.data["areas"]),
+                len(row.data["holders"]),
+                datetime.fromisoformat(row.data["opened"]),
             ]
-            for found in rows
+            for row in rows
         ],
     )
-    return Page(_("Requests"), [Section("", [table])], {"requests": [found.key for found in rows]})
+    keys = list(_mine(request).values_list("key", flat=True)[:MOST])
+    return Page(_("Requests"), [Section("", [table])], {"requests": keys}, shown={"found": found})
 
 
 @page("researcher", "coordinator")
