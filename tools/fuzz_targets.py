@@ -44,12 +44,12 @@ def of_notice(data: bytes) -> None:
 
 def of_query(data: bytes) -> None:
     """A query that a researcher pastes."""
-    parse(_json(data))
+    parse(data)
 
 
 def of_circe(data: bytes) -> None:
     """A cohort definition as ATLAS writes it."""
-    circe.read(_json(data))
+    circe.read(data)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -33,6 +33,23 @@ def measures(client) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
+def headers(client) -> None:
+    """What browsers are told: no code but the site's own styles, no frames; cookies that no program of a page reads."""
+    answer = client.get("/sign-in/")
+    policy = answer["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "script-src" not in policy  # so the default holds: no script at all
+    assert "frame-ancestors 'none'" in policy
+    assert answer["x-content-type-options"] == "nosniff"
+    assert answer["referrer-policy"] == "same-origin"
+    password = WORLD.nation.sign_ins["hub"]["researcher"]
+    cookie = client.post("/sign-in/", {"username": "researcher", "password": password}).cookies["ansim_hub"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    client.post("/sign-out/")
+
+
 def measured(client) -> None:
     from ansim.sites.store.models import Job
 
@@ -141,6 +158,7 @@ def main() -> None:
         settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
         client = Client(headers={"host": "localhost"})
         strangers(Client())
+        headers(client)
         measured(client)
         readiness(client)
         page(client)
