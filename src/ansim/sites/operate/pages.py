@@ -83,7 +83,7 @@ def _queues(found: state.State) -> list:
     ]
     parts: list = [Table(_("Jobs"), columns, jobs)] if jobs else [Empty(_("No job waits."))]
     if mail:
-        parts.append(Table(_("Messages on their way"), [Column(_("To")), Column(_("Number"), number=True)], mail))
+        parts.append(Table(_("Messages on their way"), [Column(_("Receiver")), Column(_("Waiting"), number=True)], mail))
     return parts
 
 
@@ -122,5 +122,5 @@ def _room(found: state.State) -> list:
     return [
         Fact(_("Free disk"), f"{found.disk_free / 1e9:,.1f} GB"),
         Fact(_("Size of the database"), f"{found.database_bytes / 1e6:,.1f} MB"),
-        Fact(_("Last backup"), found.backup or _("none yet"), note=_("Made by `ansim backup`.")),
+        Fact(_("Last backup"), found.backup or _("none yet"), note=_("Made by the command ansim backup.")),
     ]
