@@ -83,7 +83,8 @@ def _queues(found: state.State) -> list:
     ]
     parts: list = [Table(_("Jobs"), columns, jobs)] if jobs else [Empty(_("No job waits."))]
     if mail:
-        parts.append(Table(_("Messages on their way"), [Column(_("Receiver")), Column(_("Waiting"), number=True)], mail))
+        columns = [Column(_("Receiver")), Column(_("Waiting"), number=True)]
+        parts.append(Table(_("Messages on their way"), columns, mail))
     return parts
 
 
