@@ -239,6 +239,7 @@ class Nation(RuleBasedStateMachine):
             "reply": {"answer": answer},
             "receive": {"application": LETTER},
             "return": {"reason": "r"},
+            "stop-clock": {"reason": "incident"},
             "record-outcome": {"outcome": "approved" if answer == "yes" else "deferred"},
             "negotiate": {"agreement": "agr"},
             "close": {"reason": "r"},
