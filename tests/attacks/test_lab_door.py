@@ -75,7 +75,7 @@ def room(tmp_path_factory):
         static = packages
         meter: Meter
 
-    async def enter(cookie, name):
+    async def enter(cookie, name, address):
         if cookie not in admitted or name != NAME:
             raise Problem("no", "no")
         return Entered(meter)

@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from ansim.errors import Problem
-from ansim.sites.centre.sandbox import Limits, SandboxJob, run
+from ansim.sites.centre.sandbox import Limits, SandboxJob, inodes, isolation, run, syscalls
 from ansim.sites.centre.sandbox.run import bwrap_version
 
 QUICK = Limits(
@@ -64,7 +66,6 @@ WORKS_OUTSIDE = {
 NEVER = {
     "shadow": "open('/etc/shadow').read()",
     "root": "import os; os.listdir('/root')",
-    "work": "import os; os.listdir('/work')",
     "home": "import os; os.listdir('/home')",
     "dns": "import socket; socket.getaddrinfo('example.org', 80)",
     "mount": CALL + "raise SystemExit(c.mount(b'none', b'/tmp', b'tmpfs', 0, None) != 0)",
@@ -112,6 +113,67 @@ def test_disk_fill_ends(sandbox, place):
     result = sandbox(source)
     assert result.exit_code == 1, result
     assert "No space left" in result.stderr or "Killed" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/out", "/dev/shm"])
+def test_empty_files_without_number_end(sandbox, place, monkeypatch):
+    source = f"import os\nfor i in range(400_000): os.close(os.open('{place}/%d' % i, os.O_CREAT))"
+    monkeypatch.setattr(inodes, "MOST", 3000)
+    result = sandbox(source, wall=30, cpu=25)
+    assert (result.status, result.exit_code, result.files) == ("failed", -9, ()), result
+    few = source.replace("400_000", "500")
+    assert sandbox(few).status == "done"  # control: what work needs goes
+    monkeypatch.setattr(inodes, "MOST", 1 << 60)
+    assert (
+        sandbox(source.replace("400_000", "20_000"), wall=30, cpu=25).status == "done"
+    )  # control: nothing else ends it
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("keyring", {"add_key"}), ("xattr", {"setxattr"}), ("io_uring", {"io_uring_setup"})]
+)
+def test_the_filter_is_what_holds(sandbox, name, allowed, monkeypatch):
+    """Control of the attacks by system call: with that one call let through, they succeed (or the kernel has none)."""
+    assert sandbox(NEVER[name]).exit_code == 1
+    monkeypatch.setattr(syscalls, "REFUSED", tuple(each for each in syscalls.REFUSED if each not in allowed))
+    result = sandbox(NEVER[name])
+    if name == "io_uring" and result.exit_code:
+        pytest.skip("this kernel lets nobody use io_uring")
+    assert result.status == "done", result
+
+
+@pytest.mark.parametrize(("name", "flag"), [("write ", "--remount-ro /"), ("write /dev", "--remount-ro /dev")])
+def test_the_remount_is_what_holds(sandbox, name, flag, monkeypatch):
+    """Control of the attacks on places: without the one remount they succeed."""
+    closed = isolation.closed
+    assert sandbox(NEVER[name]).exit_code == 1
+    place = flag.split()[1]
+
+    def open_(home):
+        flags = closed(home)
+        at = next(i for i, (one, other) in enumerate(pairwise(flags)) if (one, other) == ("--remount-ro", place))
+        return flags[:at] + flags[at + 2 :]
+
+    monkeypatch.setattr(isolation, "closed", open_)
+    assert sandbox(NEVER[name]).status == "done"
+
+
+def test_data_of_another_project_are_not_there(sandbox, tmp_path):
+    """Only what the job names is mounted; the control reads the same file where it lies."""
+    other = tmp_path / "other-project"
+    other.mkdir()
+    (other / "secret.txt").write_text("canary-9921")
+    probe = f"print(open({str(other / 'secret.txt')!r}).read())"
+    assert host(probe) == 0
+    assert "canary-9921" not in sandbox(probe).stdout
+    walk = "import os\nfor p, d, f in os.walk('/'):\n  if 'secret.txt' in f: print('found', p)"
+    assert sandbox(walk, wall=30, cpu=25).stdout == ""
+
+
+def test_the_documents_name_every_attack():
+    told = (Path(__file__).parents[2] / "docs" / "protection" / "sandbox.md").read_text("utf-8")
+    missing = [name for name in (*WORKS_OUTSIDE, *NEVER) if f"`{name.strip()}`" not in told]
+    assert not missing
 
 
 def test_bombs_end(sandbox):

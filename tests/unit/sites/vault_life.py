@@ -138,7 +138,11 @@ def interactive():
     from ansim.sites.store import ledger
 
     allowed: set[str] = {MEMBER, "researcher2@company-x"}
-    terms = {"user": {"id": "company-x"}, "members": [{"id": member} for member in sorted(allowed)]}
+    terms = {
+        "place": {"remote": True},
+        "user": {"id": "company-x"},
+        "members": [{"id": member} for member in sorted(allowed)],
+    }
     agreements.terms = lambda key: terms
     agreements.not_admitted = lambda key, member: [] if member in allowed else [ValueError("not allowed")]
 
@@ -192,7 +196,101 @@ def interactive():
     labs.start(KEY, MEMBER)
     assert labs.stop_all(KEY, "frozen") == 1
     assert not labs._running
+    at_the_desk(allowed)
     print(json.dumps([each["why"] for each in labs.of(KEY)]))
+
+
+def at_the_desk(allowed):
+    """A room's conditions at every request of a notebook; a freeze ends all at once; logs and inspections."""
+    from datetime import UTC, datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    from ansim.governance import agreement as governed
+    from ansim.sites import clock
+    from ansim.sites.centre import agreements, desk, incidents, labs
+    from ansim.sites.config import site
+    from ansim.sites.store import ledger
+
+    rooms = [{"id": "r1", "name": {"ko": "방", "en": "Room"}, "seats": 2, "terminals": ["10.9.0.0/24"]}]
+    site().options["rooms"] = rooms
+    agreements.terms(KEY)["place"]["remote"] = False
+    there = datetime(2027, 3, 3, 11, 0, tzinfo=ZoneInfo("Asia/Seoul")).astimezone(UTC)
+    clock.move((there - datetime.now(UTC)).total_seconds())
+    refused("no-pledge", desk.require, MEMBER, KEY, "10.9.0.7")
+    visit = desk.book(KEY, MEMBER, "r1", 1, there, 3)
+    refused("seat-taken", desk.book, KEY, "researcher2@company-x", "r1", 1, there, 1) if len(allowed) > 1 else None
+    refused("no-pledge", desk.move, visit, "present", "room")
+    desk.clear(MEMBER, there.date() - timedelta(days=9), there.date(), "room")
+    refused("own-check-in", desk.move, visit, "present", MEMBER)
+    refused("not-checked-in", desk.require, MEMBER, KEY, "10.9.0.7")
+    desk.move(visit, "present", "room", escort="room")
+    refused("not-a-terminal", desk.require, MEMBER, KEY, "10.8.0.7")
+    desk.require(MEMBER, KEY, "10.9.0.7")
+    name = labs.start(KEY, MEMBER)
+    assert labs.enter(cookies("researcher"), name, "10.9.0.7").name == name
+    refused("no-access", labs.enter, cookies("researcher"), name, "10.8.0.7")
+    desk.move(visit, "left", "room")
+    refused("no-access", labs.enter, cookies("researcher"), name, "10.9.0.7")
+    refused("booking-state", desk.move, visit, "present", "room")
+    # The freeze: the agreement is suspended, the session killed, and only another person thaws it.
+    state = SimpleNamespace(status="in force")
+    agreements.state = lambda key: state
+    asked_for = []
+    before, ledger.execute = ledger.execute, lambda aggregate, key, command, actor: asked_for.append(type(command))
+    try:
+        session = labs._running[name].session
+        refused("no-reason", incidents.freeze, KEY, "room", " ")
+        number = incidents.freeze(KEY, "room", "a photograph of the screen")
+        assert not session.running()
+        assert labs.of(KEY)[0]["why"] == "frozen"
+        state.status = "suspended"
+        found = incidents.every()[0]
+        assert datetime.fromisoformat(found["due"]) - datetime.fromisoformat(found["opened"]) == timedelta(hours=72)
+        assert not incidents.late(found)
+        clock.move((there + timedelta(hours=73) - datetime.now(UTC)).total_seconds())
+        assert incidents.late(found)
+        with pytest.raises(Exception, match="other than who opened it"):
+            incidents.close(number, "room", "all is well", resume=True)
+        incidents.close(number, "exporter", "all is well", resume=True)
+    finally:
+        ledger.execute = before
+    assert asked_for == [governed.Suspend, governed.Resume]
+    desk.log("media", "USB 03 destroyed", "room")
+    refused("log", desk.log, "gossip", "x", "room")
+    assert desk.logs("media")[0]["text"] == "USB 03 destroyed"
+    every = dict.fromkeys(desk.INSPECTION, True)
+    refused("remark", desk.inspect, {**every, "locks": False}, " ", "room")
+    assert desk.inspect({**every, "locks": False}, "the lock is mended on Friday", "room") == "2027-03"
+    refused("inspected", desk.inspect, every, "", "room")
+    pages_of_the_desk()
+    site().options.pop("rooms")
+
+
+def pages_of_the_desk():
+    """Each page and act of the desk over HTTP, by who may and who may not."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from ansim.sites.centre import agreements, workspaces
+
+    def as_(username):
+        browser = Client(SERVER_NAME="127.0.0.1", headers={"Accept": "application/json"})
+        browser.force_login(User.objects.get(username=username))
+        return browser
+
+    workspaces.every = lambda: [{"id": KEY, "status": "open", "title": {"ko": "과제", "en": "Project"}}]
+    agreements.member_of = lambda username, terms: f"{username}@company-x" if username.startswith("res") else username
+    for address in ("/rooms/", "/incidents/", "/logbook/"):
+        answer = as_("room").get(address)
+        assert answer.status_code == 200, (address, answer.content[-800:])
+        assert as_("researcher").get(address).status_code == (200 if address == "/rooms/" else 403)
+        page = as_("room").get(address, headers={"accept": "text/html"})
+        assert page.status_code == 200, (address, page.content[-3000:])
+    assert as_("researcher").post("/incidents/freeze/", {"agreement": KEY, "reason": "x"}).status_code == 403
+    assert as_("room").post("/logbook/new/", {"kind": "shift", "text": "early shift"}).status_code == 200
+    assert as_("room").post("/logbook/new/", {"kind": "none", "text": "early shift"}).status_code == 400
+    assert as_("researcher").post("/rooms/clear/", {"person": MEMBER}).status_code == 403
+    assert as_("room").post("/rooms/visit-1/in/").status_code == 403  # asks for a step-up
 
 
 def main():

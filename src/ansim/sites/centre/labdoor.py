@@ -49,7 +49,7 @@ class Meter:
         self.refused[why] = self.refused.get(why, 0) + 1
 
 
-Enter = Callable[[str, str], Awaitable[Entered]]  # (cookie header, session's name); raises Problem
+Enter = Callable[[str, str, str], Awaitable[Entered]]  # (cookie header, session's name, address); raises Problem
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Door:
             route = labroutes.find(method, path)
             if route is None:
                 raise Problem("route", "no such route")
-            entered = await self.enter(request.headers.get("cookie", ""), name)
+            entered = await self.enter(request.headers.get("cookie", ""), name, request.address)
         except Problem as problem:
             await _refuse(scope, receive, send, 404 if problem.code == "route" else 403)
             return
@@ -177,7 +177,7 @@ class Door:
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
             try:
-                await self.enter(request.headers.get("cookie", ""), name)
+                await self.enter(request.headers.get("cookie", ""), name, request.address)
             except Problem:
                 return
 
@@ -190,6 +190,7 @@ class _Request:
         self.host, self.origin = self.headers.get("host", ""), self.headers.get("origin", "")
         self.scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
         self.method = scope.get("method", "GET")
+        self.address = (scope.get("client") or ("", 0))[0]
         self.protocols = scope.get("subprotocols", [])
         raw = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         query = scope.get("query_string", b"").decode("latin-1")

@@ -27,7 +27,7 @@ from django.http.cookie import parse_cookie
 
 from ansim.errors import N_, Problem
 from ansim.sites import clock, people
-from ansim.sites.centre import agreements, packages, runs, vault, workspaces
+from ansim.sites.centre import agreements, desk, packages, runs, vault, workspaces
 from ansim.sites.centre.labdoor import Meter
 from ansim.sites.centre.sandbox.run import PREFIX
 from ansim.sites.centre.sandbox.session import LIMITS, Session, SessionSpec, unpack
@@ -123,7 +123,7 @@ def start(key: str, member: str) -> str:
     return name
 
 
-def enter(cookies: str, name: str) -> Running:
+def enter(cookies: str, name: str, address: str = "") -> Running:
     """The session, if the person of these cookies may be in it at this moment. Raises Problem: one and the same."""
     running = _running.get(name)
     user = person(cookies)
@@ -132,6 +132,8 @@ def enter(cookies: str, name: str) -> Running:
         raise no
     member = agreements.member_of(user.get_username(), agreements.terms(running.agreement))
     if member != running.member or agreements.not_admitted(running.agreement, member):
+        raise no
+    if desk.refusals(member, running.agreement, address):
         raise no
     running.touched = time.monotonic()
     return running
@@ -224,7 +226,7 @@ def look() -> None:
     """End what may not go on, save what changed, and put on record what a crash ended."""
     for found in Record.objects.filter(kind=KIND, status="open"):
         running = _running.get(found.key)
-        if running is None or not running.session.running():
+        if running is None or not running.session.running() or running.session.overfull():
             stop(found.key, "lost", keep=False)
         elif agreements.not_admitted(running.agreement, running.member):
             stop(found.key, "no longer allowed", keep=False)

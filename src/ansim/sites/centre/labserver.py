@@ -20,8 +20,8 @@ def portal(host: str) -> str:
     return str(site().options.get("portal_origin", "")) or f"{scheme}://{host.rpartition(':')[0]}:{site().port}"
 
 
-async def _enter(cookies: str, name: str) -> Entered:
-    return await in_thread(labs.enter, cookies, name)
+async def _enter(cookies: str, name: str, address: str) -> Entered:
+    return await in_thread(labs.enter, cookies, name, address)
 
 
 def beside(stop: threading.Event) -> threading.Thread | None:

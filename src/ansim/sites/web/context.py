@@ -12,10 +12,14 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
+WATERMARKED = ("/workspaces/", "/outputs/")  # of a centre: a photograph of the screen says whose it was
+
 
 def face(request: HttpRequest) -> dict[str, Any]:
     who_speaks = getattr(settings, "ANSIM_FACE", None)
     if who_speaks is None or not hasattr(request, "user"):  # refused before anybody was looked up: a wrong host name
         return {}
     site, actor, navigation = import_string(who_speaks)(request)
-    return {"face": site, "actor": actor, "navigation": navigation}
+    marked = actor and site.kind == "centre" and request.path.startswith(WATERMARKED)
+    mark = f"{request.user.get_username()} · {request.META.get('REMOTE_ADDR', '')}" if marked else ""
+    return {"face": site, "actor": actor, "navigation": navigation, "watermark": mark}

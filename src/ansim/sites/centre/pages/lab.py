@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
 from ansim.sites import people
-from ansim.sites.centre import labs, labserver, workspaces
+from ansim.sites.centre import desk, labs, labserver, workspaces
 from ansim.sites.centre.pages import common
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, page, page_and_act
 from ansim.sites.web.parts import Answer, Column, Fact, Link, Table, Tag
@@ -102,6 +102,7 @@ def start(request: HttpRequest, key: str) -> Done:
             N_("This centre offers no interactive work."),
             remedy=N_("Run a script instead."),
         )
+    desk.require(member, key, request.META.get("REMOTE_ADDR", ""))
     name = labs.start(key, member)
     return Done(f"/workspaces/{key}/lab/", _("JupyterLab is starting."), {"session": name})
 

@@ -8,7 +8,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.sites import people, takes
-from ansim.sites.centre import outputs, runs, workspaces
+from ansim.sites.centre import desk, outputs, runs, workspaces
 from ansim.sites.centre.pages import common
 from ansim.sites.centre.sandbox import languages
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, Text, act, given, needed, page, page_and_act
@@ -109,6 +109,7 @@ def _data_note(space: dict) -> Table:
 )
 def start(request: HttpRequest, key: str) -> Done:
     _space, _terms, member = common.visit(request, key, "run")
+    desk.require(member, key, request.META.get("REMOTE_ADDR", ""))
     values = given(request)
     (script,) = needed(values, "script")
     language = str(values.get("language") or "python")

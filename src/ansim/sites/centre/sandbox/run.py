@@ -19,12 +19,13 @@ from typing import IO
 
 from ansim.errors import N_, Problem
 
-from . import cgroup, isolation, languages
+from . import cgroup, inodes, isolation, languages
 from .collect import extract
 from .job import SandboxJob, SandboxResult
 from .syscalls import write_filter
 
 PREFIX = "ansim-job-"
+INODE_SECONDS = 0.1
 INNER = """
 [ -d /packages/.matplotlib ] && cp -r /packages/.matplotlib /tmp/matplotlib
 "$@" 3>&-
@@ -203,8 +204,12 @@ def _supervise(job: SandboxJob, stage: Path, groups: list[Path], facts: dict, ca
 def _wait(process: subprocess.Popen, until: float, cancel: threading.Event) -> str:
     """Wait for the end; kill the tree at the limit or on cancel (bwrap dies, and with it its process namespace)."""
     pause = 0.002
+    looked = time.monotonic()
     while process.poll() is None:
         status = "cancelled" if cancel.is_set() else "timeout" if time.monotonic() > until else ""
+        if not status and time.monotonic() - looked > INODE_SECONDS:
+            looked = time.monotonic()
+            status = "failed" if inodes.used(process.pid) > inodes.MOST else ""
         if status:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

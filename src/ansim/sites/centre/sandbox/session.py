@@ -23,7 +23,7 @@ from pathlib import Path
 
 from ansim.errors import N_, Problem
 
-from . import cgroup, isolation, labconfig
+from . import cgroup, inodes, isolation, labconfig
 from .collect import extract
 from .job import MIB, Limits, Refused
 from .languages import INSIDE, PATHS, PYTHON
@@ -137,6 +137,10 @@ class Session:
 
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def overfull(self) -> bool:
+        """Whether it holds more files than any work needs."""
+        return inodes.used(self._process.pid) > inodes.MOST
 
     def save(self) -> bytes | None:
         """The work folder as a tar, or nothing when the sandbox does not give it in time. The tar is hostile input."""
