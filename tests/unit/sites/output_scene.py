@@ -173,6 +173,7 @@ def centre() -> None:
     assert outputs.get(linked)["export"]["purpose-related"] == {"holds": True, "reason": "주제"}
 
     brought_in()
+    as_crate(releases, first, linked)
 
     # taken back
     refused("roles-not-apart", releases.revoke, first, "researcher2", "mine")
@@ -185,6 +186,21 @@ def centre() -> None:
     hear("release.revoked", "company-x", gone)
     assert "2 downloads before" in pages(f"/outputs/{first}/")["senior", f"/outputs/{first}/"]
     refused("illegal-transition", releases.revoke, first, "senior", "again")
+
+
+def as_crate(releases, name: str, waiting: str) -> None:
+    import io
+    import zipfile
+
+    refused("not-released", releases.crate_of, waiting)
+    with zipfile.ZipFile(io.BytesIO(releases.crate_of(name))) as crate:
+        record = json.loads(crate.read(f"{name}/data/disclosure-record.json"))
+        assert crate.read(f"{name}/data/t.csv").startswith(b"band")
+    assert (record["files"][0]["route"], record["policy"]["threshold"], record["checkers"]["views"]) == (
+        "people",
+        10,
+        2,
+    )
 
 
 def brought_in() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from importlib.metadata import version
 from typing import Any
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from ansim.errors import N_, Problem
 from ansim.governance.output import LIVE, Release, Revoke, Withdraw, output
 from ansim.governance.papers.letters import release_receipt
 from ansim.governance.papers.paper import text
+from ansim.privacy.airlock import crate
 from ansim.sites import clock
 from ansim.sites.centre import agreements, letters, memory, outputs, tables, workspaces
 from ansim.sites.config import site
@@ -196,6 +198,31 @@ def _on_revoked(message: post.Message) -> None:
     ledger.record(
         outputs.NOTES, name, {**outputs.notes(name), "gone": {"at": clock.iso(clock.now()), "downloads": downloads}}
     )
+
+
+def crate_of(name: str) -> bytes:
+    """A release as a Five Safes RO-Crate, with the record of its disclosure control (SATRE 3.3.09)."""
+    data, notes = outputs.get(name), outputs.notes(name)
+    if data["status"] != "released" or workspaces.get(data["project"])["status"] == "closed":
+        raise Problem("not-released", N_("The result has not been released."))
+    terms = agreements.terms(data["project"])
+    software = f"ansim {version('ansim')}"
+    record = crate.record(data, notes, agreements.policy(terms).as_data(), software)
+    files = {file["name"]: file_of(name, file["name"]) for file in data["files"]}
+    run = Record.objects.filter(kind="run", key=notes.get("run") or "-").first()
+    work = {
+        "sha256": run.data["script"] if run else data["manifest"]["digest"],
+        "name": "Script" if run else "Analysis",
+    }
+    document = crate.metadata(
+        name=name,
+        title=terms["title"],
+        output=data,
+        centre={"id": site().id, "name": site().name.get("en", site().id)},
+        user=terms["user"],
+        work=work,
+    )
+    return crate.bag(name, document, {**files, crate.RECORD: json.dumps(record, ensure_ascii=False, indent=1).encode()})
 
 
 def download(name: str, file: str, person: str) -> bytes:

@@ -216,6 +216,8 @@ def _answer(name: str, state: Any, roles: set[str], held: dict) -> Answer:
     actions = []
     if "researcher" in roles and state.status in ("refused", "checking") and safe:
         actions.append(Action(_("Ask for the safe version"), f"/outputs/{name}/safe/", method="post"))
+    if roles & {"room", "exporter", "auditor"} and state.status == "released":
+        actions.append(Action(_("Download as RO-Crate"), f"/outputs/{name}/crate.zip", "secondary"))
     return Answer(
         OUTPUT[state.status],
         who=who,
@@ -241,6 +243,14 @@ def file(request: HttpRequest, name: str, file: str) -> HttpResponse:
 
 
 DECISION = {"decision": takes.one_of("release", "refuse"), "reason": takes.text(required=False)}
+
+
+@page("room", "exporter", "auditor")
+def crate(request: HttpRequest, name: str) -> HttpResponse:
+    """A release as a Five Safes RO-Crate, for those who answer for it."""
+    common.visit(request, outputs.get(name)["project"], "output")
+    headers = {"Content-Disposition": f"attachment; filename={name}-crate.zip", "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(releases.crate_of(name), content_type="application/zip", headers=headers)
 
 
 def _decision(request: HttpRequest) -> tuple[bool, str]:
@@ -291,6 +301,7 @@ urlpatterns = [
     path("outputs/", listing),
     path("outputs/<slug:name>/", detail),
     path("outputs/<slug:name>/files/<path:file>", file),
+    path("outputs/<slug:name>/crate.zip", crate),
     path("outputs/<slug:name>/review/", review),
     path("outputs/<slug:name>/settle/", settle),
     path("outputs/<slug:name>/export/", export),
