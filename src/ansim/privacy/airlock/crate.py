@@ -202,7 +202,8 @@ def bag(name: str, document: Mapping, files: Mapping[str, bytes]) -> bytes:
     )
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file, body in [*((f"data/{one}", body) for one, body in sorted(payload.items())), *sorted(tags.items())]:
+        whole: dict[str, bytes] = {f"data/{file}": body for file, body in sorted(payload.items())}
+        for file, body in {**whole, **{file: body.encode() for file, body in sorted(tags.items())}}.items():
             entry = zipfile.ZipInfo(f"{name}/{file}", (1980, 1, 1, 0, 0, 0))
             archive.writestr(entry, body, zipfile.ZIP_DEFLATED)
     return out.getvalue()
