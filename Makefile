@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 APT := make python3-venv bubblewrap libseccomp2 fonts-nanum
 # On all cores (at most four); tests that start sites run one after another (tests/conftest.py).
 SHARED_OUT := -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
-APT_TEST := chromium postgresql openjdk-17-jre-headless
+APT_TEST := chromium postgresql openjdk-17-jre-headless openssl
 
 .PHONY: demo demo-reset journey test cover check fix bench soak dist docs docs-check env system-demo system-test
 

@@ -17,7 +17,7 @@ from asn1crypto import x509
 from ansim.errors import N_, Problem
 from ansim.governance.ledger import verify
 from ansim.privacy.disclosure.policy import Policy
-from ansim.sites import config, doctor_network
+from ansim.sites import config, doctor_backup, doctor_network
 from ansim.sites.config import Site
 from ansim.sites.doctor import Finding, _safely, in_use, passphrase_file, too_open, weakness
 from ansim.sites.exchange import notices
@@ -46,6 +46,7 @@ def examine(folder: Path) -> tuple[str | None, list[Finding]]:
         examined.trust,
         examined.port,
         lambda: doctor_network.examine(examined.site, examined.now),
+        lambda: doctor_backup.examine(examined.site, examined.now),
         examined.ledger,
         examined.notices,
         examined.own_keys,

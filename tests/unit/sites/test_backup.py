@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansim.errors import Problem
-from ansim.sites import config, init
+from ansim.sites import config, doctor_backup, init
 from ansim.sites.keeper import keystore
 from ansim.sites.operate import backup, chunks, escrow
 
@@ -136,6 +136,24 @@ def test_whatever_is_spoilt_is_found(site, shares, tmp_path, spoil):
     with pytest.raises(Problem):
         backup.restore(target, key, tmp_path / "anew")
     assert not (tmp_path / "anew").exists() or (tmp_path / "anew" / "restored.json").exists()
+
+
+def test_the_doctor_says_how_it_stands(site, tmp_path):
+    """Nobody in escrow, no backup, a fresh one, an old one, a restore that is not agreed with."""
+
+    def said(here, now=NOW) -> list[tuple[str, str]]:
+        return [(each.check, each.state) for each in doctor_backup.examine(here, now)]
+
+    assert said(site) == [("backup", "warn")]
+    shares = escrow.make(site.path("keys"), shares=2, threshold=2)
+    assert [each.detail for each in doctor_backup.examine(site, NOW)] == ["none was made yet"]
+    make(site, tmp_path / "backup")
+    site.path("backup.json").write_text(json.dumps({"at": NOW.isoformat()}))
+    assert said(site) == [("backup", "ok")]
+    assert said(site, NOW + timedelta(hours=51)) == [("backup", "warn")]
+    key = bytes.fromhex(backup.unseal(tmp_path / "backup", shares)["key"])
+    backup.restore(tmp_path / "backup", key, tmp_path / "anew")
+    assert said(config.read(tmp_path / "anew"))[0] == ("restore", "warn")
 
 
 def test_a_backup_does_not_lie_in_what_it_keeps(site, shares):
