@@ -224,7 +224,11 @@ class Aggregate:
             lift = self.upcasters.get((event_type, version))
             if lift is None:
                 raise Problem("unknown-version", N_("Version {version} of {type} cannot be read."), **facts)
-            rest, version = lift(rest), version + 1
+            try:
+                rest, version = lift(rest), version + 1
+            except (KeyError, TypeError) as error:
+                text = N_("{type} cannot be read: {detail}.")
+                raise Problem("unreadable-event", text, detail=repr(error), **facts) from error
         try:
             return found(**rest)
         except TypeError as error:
