@@ -177,13 +177,11 @@ class Plan:
         counted = given.count.distinct
         events = self.matching(given.criterion, facts, counted)
         index_keys = exp.select(*(f"k.{key}" for key in keys)).distinct().from_(f"{index} AS k")
-        select = (
-            exp.select(*(f"i.{key}" for key in keys))
-            .from_(index_keys.subquery("i"))
-            .join(f"{events} AS e", on=exp.and_(*around(given)))
-        )
-        if enough and counted is None:
-            return select.distinct()
+        select = exp.select(*(f"i.{key}" for key in keys)).from_(index_keys.subquery("i"))
+        on = exp.and_(*around(given))
+        if enough and counted is None:  # one event decides: pairs are never made
+            return select.join(f"{events} AS e", on=on, join_type="semi")
+        select = select.join(f"{events} AS e", on=on)
         what = "DISTINCT e.counted" if counted is not None else "*"
         number: exp.Expr = exp.maybe_parse(f"COUNT({what})")
         select = select.select(exp.alias_(number, "n")).group_by(*(f"i.{key}" for key in keys))
