@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("story", ["second_factor_life"])
+@pytest.mark.parametrize("story", ["second_factor_life", "accounts_life"])
 def test_people(story: str, tmp_path: Path) -> None:
     life = Path(__file__).with_name(f"{story}.py")
     done = subprocess.run(

@@ -56,6 +56,7 @@ def hospital(letter: str, transport: str = "http") -> Place:
             f"officer-{low}": ("개인정보 보호책임자", ["officer"]),
             f"legal-{low}": ("협약 서명권자", ["signatory"]),
             f"auditor-{low}": ("감사 담당자", ["auditor"]),
+            f"admin-{low}": ("사이트 관리자", ["admin"]),
         },
         transport,
     )
@@ -93,6 +94,7 @@ PLACES = [
             "senior": ("선임 심사위원", ["senior"]),
             "exporter": ("반출심의 위원", ["exporter"]),
             "auditor": ("감사 담당자", ["auditor"]),
+            "admin": ("사이트 관리자", ["admin"]),
             "researcher": ("김연구", ["researcher"]),
             "researcher2": ("박분석", ["researcher"]),
         },
@@ -113,6 +115,7 @@ PLACES = [
             "researcher": ("김연구", ["researcher"]),
             "researcher2": ("박분석", ["researcher"]),
             "legal": ("계약 담당자", ["legal"]),
+            "admin": ("사이트 관리자", ["admin"]),
         },
     ),
 ]

@@ -53,3 +53,57 @@ def require_apart(person: str, role: str, holders: Mapping[str, Iterable[str]]) 
                 other=other,
                 why=why,
             )
+
+
+# Roles that one account may not hold together, whatever the case: (roles, others, why). An auditor holds no other.
+VOTERS = ("chair", "member", "outsider")
+ACCOUNT_APART: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
+    (
+        ("admin",),
+        (
+            *VOTERS,
+            "secretary",
+            "officer",
+            "signatory",
+            "reviewer",
+            "researcher",
+            "legal",
+            "checker",
+            "senior",
+            "exporter",
+        ),
+        "who gives roles decides, signs and checks nothing",
+    ),
+    (("researcher",), ("checker", "senior", "exporter", "room"), "nobody checks the own output"),
+    (("checker", "senior"), ("exporter",), "the export is reviewed by others than the checkers (L4)"),
+    (VOTERS, ("secretary",), "who keeps the votes does not vote"),
+)
+
+
+def account_clashes(roles: Iterable[str]) -> list[tuple[str, str, str]]:
+    """(role, other, why) of those that one account may not hold together."""
+    held = sorted(set(roles))
+    if READ_ONLY in held and len(held) > 1:
+        return [(READ_ONLY, next(role for role in held if role != READ_ONLY), "an auditor reads only")]
+    return [
+        (role, other, why)
+        for some, others, why in ACCOUNT_APART
+        for role in held
+        for other in held
+        if role in some and other in others
+    ]
+
+
+def require_account(roles: Iterable[str]) -> None:
+    """Raise Problem if one account would hold roles that must stay apart."""
+    if found := account_clashes(roles):
+        role, other, why = found[0]
+        raise Problem(
+            "roles-not-apart",
+            N_("One account cannot be {role} and {other}: {why}."),
+            where="roles",
+            remedy=N_("Give the other role to somebody else."),
+            role=role,
+            other=other,
+            why=why,
+        )

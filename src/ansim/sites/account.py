@@ -38,8 +38,9 @@ def own(request: HttpRequest) -> Page:
     if held and not second.required(people.roles(user)):
         part = FormPart(None, f"{ENROL}remove/", _("Remove the second factor"), danger=True)
         sections.append(Section(_("Second factor"), [part]))
+    actions = [Action(words, ENROL), Action(_("Delegations"), "/account/delegations/", "secondary")]
     data = {"user": user.get_username(), "roles": sorted(people.roles(user)), "second_factor": bool(held)}
-    return Page(_("Your account"), sections, data, answer=Answer(actions=[Action(words, ENROL)]))
+    return Page(_("Your account"), sections, data, answer=Answer(actions=actions))
 
 
 @page()

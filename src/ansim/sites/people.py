@@ -17,12 +17,16 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from ansim.errors import N_, Problem
+from ansim.governance.core import civil_day
+from ansim.sites import clock
 from ansim.sites.config import site
 from ansim.sites.fitness import Unfit
+from ansim.sites.store.models import Record
 from ansim.sites.web.parts import Actor, Face, NavItem
 from ansim.sites.wording import called
 
 STEP_UP_SECONDS = 600
+ACCOUNT, DELEGATION = "account", "delegation"  # kinds of records (accounts.py)
 
 ROLES: dict[str, Any] = {
     # user desk
@@ -69,8 +73,6 @@ LONGEST_WAIT = 3600.0
 
 def _tries(request: HttpRequest, username: str) -> tuple[str, int, float]:
     """(key, failures in a row, when the next try is allowed) of one name from one address, known or not."""
-    from ansim.sites.store.models import Record
-
     about = f"{username.strip().casefold()}|{request.META.get('REMOTE_ADDR', '')}"
     key = salted_hmac("ansim.sign-in", about, algorithm="sha256").hexdigest()
     held = Record.objects.filter(kind="sign-in", key=key).values_list("data", flat=True).first() or {}
@@ -94,7 +96,6 @@ def tried(request: HttpRequest, username: str, *, succeeded: bool) -> None:
     The ledger says who signed in, and when a known account was locked; never what was typed.
     """
     from ansim.sites.store import ledger
-    from ansim.sites.store.models import Record
 
     with transaction.atomic():
         key, failures, _until = _tries(request, username)
@@ -119,8 +120,29 @@ def roles(user: Any) -> set[str]:
     if not getattr(user, "is_authenticated", False):
         return set()
     if not hasattr(user, "_ansim_roles"):
-        user._ansim_roles = set(user.groups.values_list("name", flat=True))
+        own = set(user.groups.values_list("name", flat=True))
+        user._ansim_roles = _trained(user, own | _delegated(user))
     return user._ansim_roles
+
+
+def _delegated(user: Any) -> set[str]:
+    """Roles that others delegated, while they last and their giver's account is open and holds them."""
+    found = Record.objects.filter(kind=DELEGATION, data__taker=user.username, data__until__gte=_today())
+    rows = found.values_list("data__giver", "data__role")
+    return {role for giver, role in rows if User.objects.filter(username=giver, is_active=True, groups__name=role)}
+
+
+def _trained(user: Any, held: set[str]) -> set[str]:
+    """Without the roles that need a training (setting `training` of [options]) when it is missing or over."""
+    needing = held & set(site().options.get("training", ()))
+    if not needing:
+        return held
+    known = Record.objects.filter(kind=ACCOUNT, key=user.username, data__training_until__gte=_today())
+    return held if known.exists() else held - needing
+
+
+def _today() -> str:
+    return civil_day(clock.now()).isoformat()
 
 
 def end_sessions(user: Any, but: str | None = None) -> None:

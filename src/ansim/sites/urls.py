@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.translation import gettext_lazy as _
 
-from ansim.sites import account, common, lost, openapi, people, session
+from ansim.sites import account, accounts_pages, common, lost, openapi, people, session
 from ansim.sites.config import site
 from ansim.sites.operate import pages as operating
 
@@ -35,6 +35,7 @@ def navigation(request: HttpRequest) -> list[tuple[object, str, int]]:
     mine = people.roles(request.user)
     entries = [entry for module in kind_modules() for entry in getattr(module, "NAVIGATION", ())]
     entries.append((98, _("Operations"), "/operations/", set(operating.OPERATORS), None))
+    entries.append((98, _("Accounts"), "/accounts/", {"admin"}, accounts_pages.waiting))
     entries.append((99, _("Record ledger"), "/ledger/", set(people.ROLES), None))
     return [
         (label, url, count(request) if count else 0)
@@ -48,6 +49,7 @@ everywhere = [
     path("sign-out/", session.sign_out),
     path("step-up/", session.step_up),
     *account.urlpatterns,
+    *accounts_pages.urlpatterns,
     path("health/", common.health),
     path("ready/", operating.ready),
     path("metrics", operating.measures),
