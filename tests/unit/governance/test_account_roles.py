@@ -21,7 +21,7 @@ ROLES = (
     "admin",
 )
 REFUSED = {
-    "admin": "researcher legal reviewer chair member outsider secretary officer signatory checker senior exporter auditor",
+    "admin": "researcher legal reviewer chair member outsider secretary officer signatory checker senior exporter",
     "researcher": "room checker senior exporter auditor admin",
     "checker": "researcher exporter auditor admin",
     "senior": "researcher exporter auditor admin",
