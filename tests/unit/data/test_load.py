@@ -226,6 +226,49 @@ def test_an_earlier_version_can_be_put_into_use_again(hospital):
     assert os.stat(dataset).st_mode & 0o222 == 0
 
 
+def test_old_versions_lose_their_rows_and_keep_their_account(hospital):
+    sources, dataset, options = hospital
+    for number in range(4):
+        (sources[1] / "labs.csv").write_text(hospital_files.LABS + "\n" * number, encoding="utf-8")
+        load(sources, dataset, replace(options, name=f"Hospital {number}"))
+    first, _second, third, fourth = versions.versions(dataset)
+    versions.use(dataset, first)
+    before = rows(dataset, "SELECT count(*) FROM measurement")
+    assert [each.number for each in versions.prune(dataset, keep=2)] == [2]  # 1 is in use, 3 and 4 are the newest
+    assert versions.prune(dataset, keep=2) == []
+    assert rows(dataset, "SELECT count(*) FROM measurement") == before
+    known = versions.versions(dataset)
+    assert [(each.number, each.kept, each.cdm.exists(), each.trace.exists()) for each in known] == [
+        (1, True, True, True),
+        (2, False, False, False),
+        (3, True, True, True),
+        (4, True, True, True),
+    ]
+    assert known[1].facts["account"]["loaded"] > 0
+    with pytest.raises(Problem) as gone:
+        versions.use(dataset, versions.version(dataset, 2))
+    assert gone.value.code == "version-pruned"
+    assert "cdm_source" in {each.table for each in versions.compare(third, fourth)}
+    with pytest.raises(Problem):
+        versions.prune(dataset, keep=0)
+    with versions.new_version(dataset), pytest.raises(Problem) as busy:
+        versions.prune(dataset, keep=1)
+    assert busy.value.code == "load-under-way"
+    versions.use(dataset, fourth)
+    assert load(sources, dataset, replace(options, name="Hospital 9")).version.number == 5
+
+
+def test_a_crash_amid_pruning_is_made_good_by_the_next(hospital):
+    sources, dataset, options = hospital
+    for number in range(3):
+        load(sources, dataset, replace(options, name=f"Hospital {number}"))
+    first = versions.version(dataset, 1)
+    (first.folder / versions.PRUNED).touch()  # and then the machine stopped
+    assert first.cdm.exists()
+    versions.prune(dataset, keep=2)
+    assert not first.cdm.exists()
+
+
 def test_the_assistant_proposes_and_a_person_accepts(hospital, tmp_path):
     sources, dataset, options = hospital
     (sources[1] / "diagnosis_2020.csv").write_text(

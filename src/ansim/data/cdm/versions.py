@@ -24,6 +24,7 @@ from ansim.data.cdm.schema import literal, quoted, tables
 from ansim.errors import N_, Problem
 
 CDM, TRACE, ACCOUNT = "cdm.duckdb", "trace.duckdb", "load.json"
+PRUNED = "pruned"  # an empty file: the version's rows were deleted by policy; what is known of it stays
 USED = "used"  # an empty file: the version has been in use (a version without it was made just before a crash)
 
 
@@ -47,6 +48,11 @@ class Version:
     def digest(self) -> str:
         """SHA-256 of the CDM file."""
         return self.facts["digest"]
+
+    @property
+    def kept(self) -> bool:
+        """Whether its rows are still here (see prune)."""
+        return not (self.folder / PRUNED).exists()
 
 
 def folder_of(path: Path) -> Path:
@@ -74,8 +80,17 @@ def in_use(path: Path) -> Version | None:
 
 
 def version(path: Path, number: int) -> Version:
+    """Raises Problem when there is no such version, or its rows were pruned."""
     for each in versions(path):
         if each.number == number:
+            if not each.kept:
+                raise Problem(
+                    "version-pruned",
+                    N_("The rows of version {number} were deleted; its account is kept."),
+                    where=str(path),
+                    remedy=N_("Choose one whose rows are kept."),
+                    number=number,
+                )
             return each
     raise Problem(
         "no-version",
@@ -87,13 +102,35 @@ def version(path: Path, number: int) -> Version:
     )
 
 
-@contextmanager
-def new_version(path: Path) -> Iterator[Path]:
-    """A folder to build the next version in. One load at a time; what an earlier crash left is cleared away first.
+def prune(path: Path, *, keep: int) -> list[Version]:
+    """Delete the rows and the trace of all versions but the `keep` newest and the one in use; gives those deleted.
 
-    Raises Problem when another load is under way. The folder is deleted at the end unless `publish_version` took it.
+    The number, the digest and the account of a version stay, since answers name it: only its rows are gone, and with
+    them the way to put it into use, to compare it, or to trace a row of it. Raises Problem for keep below 1, and when a
+    load is under way.
     """
     path = Path(path)
+    if keep < 1:
+        raise Problem("keep-one", N_("At least one version has to be kept."), where=str(path))
+    with _alone(path):
+        used = in_use(path)
+        held = [each for each in versions(path) if each.kept]
+        gone = [each for each in held[:-keep] if used is None or each.number != used.number]
+        for each in gone:
+            # The mark comes first: after a crash between the two, the version counts as gone and the rest is deleted
+            # by the next call, which looks at marked folders too.
+            (each.folder / PRUNED).touch()
+        for each in versions(path):
+            if not each.kept:
+                for name in (CDM, TRACE):
+                    (each.folder / name).unlink(missing_ok=True)
+                _fsync(each.folder)
+    return gone
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One at a time over loads and prunings. Raises Problem when another is under way."""
     home = folder_of(path)
     home.mkdir(parents=True, exist_ok=True)
     with open(home / ".lock", "w") as lock:
@@ -106,10 +143,22 @@ def new_version(path: Path) -> Iterator[Path]:
                 where=str(path),
                 remedy=N_("Wait for it to end, or stop it."),
             ) from error
+        yield
+
+
+@contextmanager
+def new_version(path: Path) -> Iterator[Path]:
+    """A folder to build the next version in. One load at a time; what an earlier crash left is cleared away first.
+
+    Raises Problem when another load is under way. The folder is deleted at the end unless `publish_version` took it.
+    """
+    path = Path(path)
+    home = folder_of(path)
+    with _alone(path):
         for left in home.glob(".building*"):
             shutil.rmtree(left)
         newest = next(reversed(versions(path)), None)
-        if newest and not (newest.folder / USED).exists():
+        if newest and newest.kept and not (newest.folder / USED).exists():
             use(path, newest)  # a crash came between the two renames
         if path.exists() and in_use(path) is None:
             raise Problem(

@@ -13,6 +13,7 @@ whole.
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 
 from ansim.data.cdm import Column, Table, literal, quoted, tables
 from ansim.data.ingest.account import AS_IS, TableLoad, keep_account, number_of
@@ -31,6 +32,7 @@ RENAMED = {
 }
 UNREADABLE = N_("is no record of the header's columns")
 EARLIEST = "1000-01-01"  # an earlier year is one that the reader took from two digits
+SORTED_HERE = 50_000_000  # rows; 8 bytes each, twice
 EXACT = {"BIGINT": "DECIMAL(18,3)"}  # a plain cast would round 1.5 to 2
 
 
@@ -186,7 +188,21 @@ def _with(load: TableLoad, refused: int, renumbered: int) -> TableLoad:
     )
 
 
+def _each_once(con: duckdb.DuckDBPyConnection, target: Table) -> bool:
+    """Whether no key stands twice. Sorting whole numbers, 8 bytes a row, costs a quarter of grouping by them."""
+    key, table = quoted(str(target.key)), quoted(target.name)
+    rows = con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+    if rows > SORTED_HERE or target.column(str(target.key)).type != "BIGINT":
+        return False  # not known here: the engine groups, and spills
+    keys = con.execute(f"SELECT {key} AS k FROM {table} WHERE {key} IS NOT NULL").fetchnumpy()["k"]
+    if not bool(np.all(keys[1:] > keys[:-1])):
+        keys = np.sort(keys)
+    return not bool(np.any(keys[1:] == keys[:-1]))
+
+
 def _settle_keys(con: duckdb.DuckDBPyConnection, target: Table, start: int) -> None:
+    if _each_once(con, target):
+        return
     key, table = quoted(str(target.key)), quoted(target.name)
     repeated = f"SELECT {key} FROM {table} WHERE {key} IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
     con.execute(f"CREATE OR REPLACE TEMP TABLE twice AS {repeated}")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from ansim.data.cdm import versions as store
 from ansim.sites import people, takes
 from ansim.sites.holder import patients, source
+from ansim.sites.holder.patient_files import keys_of
 from ansim.sites.pages import Done, Empty, FormPart, Notice, Page, Section, act, given, needed, page
 from ansim.sites.web.forms import Form
 from ansim.sites.web.parts import Answer, Code, Column, Table, Tag
@@ -37,8 +38,15 @@ class ListForm(Form):
     )
     keys = forms.CharField(
         label=_("Patient keys, one a line"),
+        required=False,
         help_text=_("As they stand in person_source_value."),
         widget=forms.Textarea(attrs={"rows": 5}),
+    )
+    file = forms.FileField(
+        label=_("Or a list as a file"),
+        required=False,
+        help_text=_("CSV or text with one column, or with a column person_source_value; at most 20 MB."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt"}),
     )
     remove = forms.BooleanField(label=_("Take these keys off the list"), required=False)
 
@@ -93,7 +101,7 @@ def _versions(known: list[store.Version], used: store.Version | None) -> Section
         [
             [
                 each.number,
-                Tag(_("In use"), "success") if used and each.number == used.number else Tag(_("Kept"), "neutral"),
+                _state(each, used),
                 datetime.fromisoformat(each.facts["at"]),
                 Code(each.digest, 12),
                 *(each.facts["account"][name] for name in ("rows_in", "loaded", "refused")),
@@ -106,6 +114,12 @@ def _versions(known: list[store.Version], used: store.Version | None) -> Section
     if len(known) > 1:
         items.append(_changes(known[-2], known[-1]))
     return Section(_("Versions"), items)
+
+
+def _state(each: store.Version, used: store.Version | None) -> Tag:
+    if used and each.number == used.number:
+        return Tag(_("In use"), "success")
+    return Tag(_("Kept"), "neutral") if each.kept else Tag(_("Rows deleted"), "neutral")
 
 
 def _changes(old: store.Version, new: store.Version) -> Table | Notice:
@@ -222,18 +236,21 @@ def _known(keys: list[str]) -> int | None:
     takes={
         "kind": takes.text(),
         "project": takes.text(required=False),
-        "keys": takes.texts(),
+        "keys": takes.texts(required=False),
         "remove": takes.yes_or_no(),
     },
 )
 def change(request: HttpRequest) -> Done:
-    """{kind, project, keys: text or list, remove}."""
+    """{kind, project, keys: text or list, file, remove}: keys, or a file of them, or both."""
     values = given(request)
-    kind, _keys = needed(values, "kind", "keys")
+    (kind,) = needed(values, "kind")
+    keys = lines(values.get("keys") or "")
+    if (file := request.FILES.get("file")) is not None:
+        keys += keys_of(file.read(), str(file.name))
     found = patients.change(
         kind,
         str(values.get("project") or "").strip(),
-        lines(values["keys"]),
+        keys,
         remove=yes(values.get("remove")),
         person=request.user.get_username(),
     )
