@@ -50,12 +50,14 @@ PASSES = (
 @dataclass(frozen=True)
 class Encoded:
     """One institution's records in one pass. rows: places in its list; blocks: uint64 tags; bits: (n, 8) uint64.
-    strangers: share of bits in which two of its own people's filters differ, on average over a sample."""
+    strangers: share of bits in which two of its own people's filters differ, on average over a sample; spread: how much
+    more that varies from pair to pair than independent bits would (0: not at all, 1: all bits go together)."""
 
     rows: np.ndarray
     blocks: np.ndarray
     bits: np.ndarray
     strangers: float
+    spread: float = 0.0
 
 
 def pairs_of(text: str, positional: bool) -> list[str]:
@@ -98,9 +100,11 @@ def encode(
         tags.append(hmac.digest(tag_key, seed, "sha256")[:8])
         places.append(place)
     words = _words(plain)
-    unlike = float(_apart(words, np.roll(words, 1, axis=0)).mean()) / BITS if len(words) > 1 else 0.25
+    own = _apart(words, np.roll(words, 1, axis=0)).astype(float) if len(words) > 1 else np.array([BITS / 4])
+    unlike = float(own.mean()) / BITS
     blocks = np.frombuffer(b"".join(tags), np.uint64)
-    return Encoded(np.array(places, np.int64), blocks, words ^ _words(masks) if masked else words, unlike)
+    return Encoded(np.array(places, np.int64), blocks, words ^ _words(masks) if masked else words, unlike,
+                   _spread(unlike, float(own.var())))  # fmt: skip
 
 
 def _words(parts: list[bytes]) -> np.ndarray:
@@ -145,31 +149,52 @@ def _grouped(tags: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     return found, starts, counts, order
 
 
-def threshold(apart: np.ndarray, strangers: float, rounds: int = 100) -> float:
+def threshold(apart: np.ndarray, strangers: float, spread: float = 0.0, rounds: int = 100) -> float:
     """The number of differing bits up to which a pair is rather one person than two, estimated without any truth.
 
-    Two binomials over the 512 bits: pairs of one person, whose rate and share are fitted by expectation and
-    maximisation (Dempster, Laird, Rubin 1977), and strangers, whose rate each institution knows from its own people.
-    The threshold is where a pair is of either kind with equal chance; -1 where nothing looks like one person.
+    Two beta-binomials over the 512 bits: pairs of one person, whose rate, spread and share are fitted by expectation
+    and maximisation (Dempster, Laird, Rubin 1977; moments in place of a maximum, Griffiths 1973), and strangers, whose
+    rate and spread each institution knows from its own people. The spread is what makes a pair with one item mistyped
+    and one with a whole item missing both look like one person. The threshold is where a pair is of either kind with
+    equal chance; -1 where nothing looks like one person.
     """
-    if not len(apart):
+    if not len(apart) or not strangers:
         return -1.0
     counts = np.bincount(apart, minlength=BITS + 1)[: BITS + 1].astype(float)
     bits = np.arange(BITS + 1)
-    share, near = 0.1, strangers / 10
+    far = _log_chance(strangers, spread)
+    share, near, wide = 0.1, strangers / 10, 0.0
     for _ in range(rounds):
-        weight = 1 / (1 + np.exp(-np.clip(_log_odds(bits, share, near, strangers), -500, 500)))
-        both = (counts * weight).sum()
+        odds = np.log(share) - np.log1p(-share) + _log_chance(near, wide) - far
+        weight = np.where(bits < strangers * BITS, 1 / (1 + np.exp(-np.clip(odds, -500, 500))), 0.0) * counts
+        both = weight.sum()
         if both < 1e-6:
             return -1.0
         share = float(np.clip(both / counts.sum(), 1e-9, 1 - 1e-9))
-        near = float(np.clip((counts * weight * bits).sum() / (both * BITS), 1e-3, strangers / 2))
-    return float(np.flatnonzero(_log_odds(bits, share, near, strangers) >= 0).max(initial=-1))
+        mean = float((weight * bits).sum() / both)
+        near = float(np.clip(mean / BITS, 1e-3, strangers / 2))
+        wide = _spread(near, float((weight * (bits - mean) ** 2).sum() / both))
+    odds = np.log(share) - np.log1p(-share) + _log_chance(near, wide) - far
+    return float(np.flatnonzero((odds >= 0) & (bits < strangers * BITS)).max(initial=-1))
 
 
-def _log_odds(bits: np.ndarray, share: float, near: float, far: float) -> np.ndarray:
-    agree = np.log1p(-near) - np.log1p(-far)
-    return np.log(share) - np.log1p(-share) + bits * (np.log(near) - np.log(far)) + (BITS - bits) * agree
+def _spread(rate: float, variance: float) -> float:
+    """The correlation of bits that gives a count of 512 of them this variance, none where it is that of a binomial."""
+    alone = BITS * rate * (1 - rate)
+    return float(np.clip((variance / alone - 1) / (BITS - 1), 0.0, 0.9)) if alone else 0.0
+
+
+def _log_chance(rate: float, spread: float) -> np.ndarray:
+    """Logarithm of the chance of 0 … 512 differing bits, of a binomial or (with a spread) a beta-binomial, but for the
+    number of ways, which is the same for both sides."""
+    bits = np.arange(BITS + 1)
+    if spread < 1e-6:
+        return bits * np.log(rate) + (BITS - bits) * np.log1p(-rate)
+    ones, zeros = rate * (1 / spread - 1), (1 - rate) * (1 / spread - 1)
+    rising = [
+        np.concatenate(([0.0], np.cumsum(np.log(start + np.arange(BITS))))) for start in (ones, zeros, ones + zeros)
+    ]
+    return rising[0] + rising[1][::-1] - rising[2][-1]
 
 
 def one_to_one(one: np.ndarray, other: np.ndarray, apart: np.ndarray) -> list[tuple[int, int]]:
@@ -207,7 +232,9 @@ def match(
     for one in passes:
         code_l, code_r = encode(key, left, one, **options), encode(key, right, one, **options)
         rows_l, rows_r, apart = distances(code_l, code_r)
-        limits[one.name] = limit = threshold(apart, min(code_l.strangers, code_r.strangers))
+        limits[one.name] = limit = threshold(
+            apart, min(code_l.strangers, code_r.strangers), max(code_l.spread, code_r.spread)
+        )
         near = apart <= limit
         for first, second, bits in zip(rows_l[near], rows_r[near], apart[near], strict=True):
             share = int(1000 * bits / max(limit, 1))
