@@ -92,8 +92,8 @@ if asked["truth"]:
     for percent in range(50, 100, 2):
         some = [place for place, value in enumerate(similar) if value * 100 >= percent]
         from array import array
-        part = (array("d", [similar[p] for p in some]), tuple(array(d.typecode, [d[p] for p in some]) for d in datasets),
-                tuple(array(r.typecode, [r[p] for p in some]) for r in records))
+        cut = lambda column: array(column.typecode, [column[place] for place in some])
+        part = cut(similar), tuple(map(cut, datasets)), tuple(map(cut, records))
         groups = anonlink.solving.greedy_solve(part)
         found = set()
         for group in groups:

@@ -79,32 +79,60 @@ def encode(
     """The rows that have every exact item and at least one compared item. key: 32 bytes, the project's, shared by the
     applicants. masked: False leaves the mask off (for tests that show what it is for)."""
     tag_key, bit_key = derive(key, f"link-mask-{one.name}"), derive(key, f"link-bits-{one.name}")
-    places, tags, masks, plain = [], [], [], []
-    memo: dict[tuple[str, str], int] = {}
+    exact = [_normal(rows, item, items[item]) for item in one.exact]
+    compared = [_normal(rows, item, items[item]) for item in one.compared]
     numbers = set(positional)
-    for place, row in enumerate(rows):
-        exact = [items[item](row.get(item)) for item in one.exact]
-        compared = [(item, text) for item in one.compared if (text := items[item](row.get(item)))]
-        if not all(exact) or not compared:
-            continue
-        bits = 0
-        for item, text in compared:
-            for pair in pairs_of(text, item in numbers):
-                found = memo.get((item, pair))
-                if found is None:
-                    found = memo[item, pair] = _bits(bit_key, item, pair)
-                bits |= found
-        seed = hmac.digest(tag_key, "\x1f".join(map(str, exact)).encode(), "sha512")
-        plain.append(((bits >> BITS) ^ (bits & _LOWER)).to_bytes(BITS // 8, "little"))
-        masks.append(seed)
-        tags.append(hmac.digest(tag_key, seed, "sha256")[:8])
-        places.append(place)
-    words = _words(plain)
+    places = [
+        place
+        for place, (own, others) in enumerate(zip(zip(*exact, strict=True), zip(*compared, strict=True), strict=True))
+        if all(own) and any(others)
+    ]
+    seeds: dict[tuple, tuple[bytes, bytes]] = {}  # people of one birth date share mask and tag
+    masks, tags = [], []
+    for place in places:
+        own = tuple(column[place] for column in exact)
+        if own not in seeds:
+            seed = hmac.digest(tag_key, "\x1f".join(map(str, own)).encode(), "sha512")
+            seeds[own] = seed, hmac.digest(tag_key, seed, "sha256")[:8]
+        masks.append(seeds[own][0])
+        tags.append(seeds[own][1])
+    whole = np.zeros((len(places), 2 * WORDS), np.uint64)
+    for item, column in zip(one.compared, compared, strict=True):
+        whole |= _filters(bit_key, item, [column[place] for place in places], item in numbers)
+    words = whole[:, WORDS:] ^ whole[:, :WORDS]
     own = _apart(words, np.roll(words, 1, axis=0)).astype(float) if len(words) > 1 else np.array([BITS / 4])
     unlike = float(own.mean()) / BITS
     blocks = np.frombuffer(b"".join(tags), np.uint64)
     return Encoded(np.array(places, np.int64), blocks, words ^ _words(masks) if masked else words, unlike,
                    _spread(unlike, float(own.var())))  # fmt: skip
+
+
+def _normal(rows: Sequence[Mapping], item: str, form: Callable[[object], str | None]) -> list[str | None]:
+    """The item of each row in its agreed form; each value is brought into it once."""
+    memo: dict[object, str | None] = {}
+    found = []
+    for row in rows:
+        value = row.get(item)
+        if value not in memo:
+            memo[value] = form(value)
+        found.append(memo[value])
+    return found
+
+
+def _filters(key: bytes, item: str, column: list[str | None], positional: bool) -> np.ndarray:
+    """(rows, 16) uint64: the 1,024 bits of each row's item, none where it is missing; made once for each value."""
+    texts: dict[str | None, int] = {None: 0}
+    known: dict[str, int] = {}
+    parts, starts = [0], [0]  # the empty filter comes first, for what is missing
+    for text in column:
+        if text and text not in texts:
+            texts[text] = len(starts)
+            starts.append(len(parts))
+            parts += [known.setdefault(pair, len(known) + 1) for pair in pairs_of(text, positional)]
+    bits = [0, *(_bits(key, item, pair) for pair in known)]
+    table = np.frombuffer(b"".join(each.to_bytes(BITS // 4, "little") for each in bits), np.uint64)
+    one_each = np.bitwise_or.reduceat(table.reshape(-1, 2 * WORDS)[parts], starts, axis=0)
+    return one_each[[texts[text or None] for text in column]]
 
 
 def _words(parts: list[bytes]) -> np.ndarray:
