@@ -100,11 +100,11 @@ def encode(
     for item, column in zip(one.compared, compared, strict=True):
         whole |= _filters(bit_key, item, [column[place] for place in places], item in numbers)
     words = whole[:, WORDS:] ^ whole[:, :WORDS]
-    own = _apart(words, np.roll(words, 1, axis=0)).astype(float) if len(words) > 1 else np.array([BITS / 4])
-    unlike = float(own.mean()) / BITS
+    neighbours = _apart(words, np.roll(words, 1, axis=0)).astype(float) if len(words) > 1 else np.array([BITS / 4])
+    unlike = float(neighbours.mean()) / BITS
     blocks = np.frombuffer(b"".join(tags), np.uint64)
     return Encoded(np.array(places, np.int64), blocks, words ^ _words(masks) if masked else words, unlike,
-                   _spread(unlike, float(own.var())))  # fmt: skip
+                   _spread(unlike, float(neighbours.var())))  # fmt: skip
 
 
 def _normal(rows: Sequence[Mapping], item: str, form: Callable[[object], str | None]) -> list[str | None]:
