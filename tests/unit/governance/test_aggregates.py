@@ -44,7 +44,7 @@ EVENTS = {
         "terminated",
     ],
     "extract-review": ["closed", "opened", "reviewed"],
-    "output": ["checked", "examined", "export-reviewed", "released", "settled", "submitted", "withdrawn"],
+    "output": ["checked", "examined", "export-reviewed", "released", "revoked", "settled", "submitted", "withdrawn"],
 }
 PAIRS = [
     (aggregate, status, name) for aggregate in AGGREGATES for status in aggregate.statuses for name in aggregate.steps
