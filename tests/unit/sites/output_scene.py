@@ -237,12 +237,14 @@ def brought_in() -> None:
     names = bringing.bring(KEY, member, {"people.csv": "이름,주민번호\n홍길동,900101-1234568\n".encode()}, "명단")
     work()
     assert bringing.get(KEY, names)["status"] == "refused"
+    assert not bringing.place(KEY, names).exists()  # a list of identities is not kept
     refused("illegal-transition", bringing.decide, KEY, names, "room", admit=True, reason="a")
     codes = bringing.bring(KEY, member, {"codes.csv": b"code\nJ32\n"}, "코드")
     work()
     assert [each["code"] for each in bringing.notes(codes)] == ["outside-data"]
     bringing.decide(KEY, codes, "room", admit=False, reason="불필요")
     assert not bringing.place(KEY, codes).exists()
+    refused("illegal-transition", bringing.decide, KEY, codes, "room", admit=True, reason="a")
     for bad in ("../x.py", "a/b.py", ".hidden.py", "x\n.py"):
         refused("file-name", bringing.bring, KEY, member, {bad: b"x"}, "이름")
     pages(f"/workspaces/{KEY}/imports/{codes}/", f"/workspaces/{KEY}/imports/{names}/", names=("room",))

@@ -85,8 +85,10 @@ def _scanned(payload: dict, found: dict) -> None:
         return
     short = [{part: each[part] for part in ("file", "level", "code")} for each in found["findings"]]
     once = [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in short)]
-    ledger.execute(incoming, name, RecordScan(by="checks", findings=once), actor="checks")
+    state = ledger.execute(incoming, name, RecordScan(by="checks", findings=once), actor="checks")
     ledger.record(NOTES, name, found)
+    if state.status == "refused":  # it may hold identities: nobody needs it any more
+        transaction.on_commit(lambda: workspaces.wipe(place(key, name)))
 
 
 jobs.job("scan-incoming", finish=_scanned)(_scan)
@@ -98,10 +100,8 @@ def decide(key: str, name: str, person: str, *, admit: bool, reason: str) -> dic
     terms = agreements.require_in_force(key)
     second = agreements.member_of(person, terms)
     folder = place(key, name)
-    there = [
-        {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-        for file in sorted(folder.iterdir())
-    ]
+    lying = sorted(folder.iterdir()) if folder.exists() else []  # what was refused is gone
+    there = [{"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()} for file in lying]
     with transaction.atomic():
         command = Decide(by=second, admit=admit, reason=reason, files=there)
         state = ledger.execute(incoming, name, command, actor=second)
