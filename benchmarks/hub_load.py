@@ -112,7 +112,7 @@ async def read(client: httpx.AsyncClient, cookie: str, end: float, counted: Coun
 
 async def load(url: str, tokens: list[str], cookies: list[str], seconds: float) -> Counted:
     counted, end, chance = Counted(), time.monotonic() + seconds, random.Random(20261201)  # noqa: S311
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
         work = [poll(client, token, end, counted) for token in tokens]
         for cookie in cookies:

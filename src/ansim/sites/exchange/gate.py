@@ -18,6 +18,7 @@ from django.urls import Resolver404, resolve
 
 log = logging.getLogger("ansim.exchange")
 MAX_BODY = 64 * 1024 * 1024
+PAGES_AT_ONCE = 16  # of one process: each takes a thread and a database connection; who comes then waits a moment
 _threads = ThreadPoolExecutor(4, "exchange")
 
 
@@ -37,12 +38,14 @@ def _kept(function: Callable, *arguments: Any) -> Any:
 class Gate:
     """An ASGI application before another one."""
 
-    def __init__(self, pages: Callable):
+    def __init__(self, pages: Callable, at_once: int = PAGES_AT_ONCE):
         self._pages = pages
+        self._room = asyncio.Semaphore(at_once)
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/exchange/"):
-            await self._pages(scope, receive, send)
+            async with self._room:
+                await self._pages(scope, receive, send)
             return
         body = await _body(receive)
         if body is None:
