@@ -1,8 +1,10 @@
 """The journey's own state: the nation it plays in, who is signed in where, and what stages leave to later ones."""
 
 import json
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Any
 import httpx
 
 from ansim.demo.journey import study
-from ansim.demo.journey.client import Person
+from ansim.demo.journey.client import PatientKeeper, Person
 from ansim.demo.journey.promises import Played, Promise
+from ansim.demo.journey.stored import unsealed
 from ansim.demo.nation import PLACES, Nation
 from ansim.demo.processes import Running
 from ansim.governance.core import civil_day
@@ -108,6 +111,15 @@ class Journey:
 
     def folder(self, site: str) -> Path:
         return self.nation.site(site)
+
+    @contextmanager
+    def unsealed(self, key: str) -> Iterator[Path]:
+        """A workspace as the centre itself can read it, with the workspace's own key; gone afterwards."""
+        centre = self.folder(study.CENTRE)
+        secret = bytes.fromhex(PatientKeeper(centre).call("workspace_key", project=key))
+        with tempfile.TemporaryDirectory() as folder:
+            unsealed(centre / "workspaces" / key, secret, Path(folder))
+            yield Path(folder)
 
 
 @dataclass(frozen=True)

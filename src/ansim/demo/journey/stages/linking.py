@@ -20,6 +20,7 @@ from ansim.research.cohort import compile as cohorts
 from ansim.research.cohort.query import parse
 from ansim.sites.exchange import signed
 
+LINKED = Path("room", "prepared", "linked", "frame.parquet")  # in the opened workspace
 SAMPLE = 400  # identities of each holder whose traces are looked for
 CRITERIA = {"related": True, "not_identifiable": True, "safety_plan": True}
 
@@ -126,8 +127,9 @@ def _joined_as_paired(journey: Journey, key: str, groups: list[dict[str, str]]) 
         tuple(itertools.chain.from_iterable(values[holder][group.get(holder, "")] for holder in study.LINKED))
         for group in groups
     )
-    frame = journey.folder(study.CENTRE) / "workspaces" / key / "prepared" / "linked" / "frame.parquet"
-    stored = Counter(zip(*(column.to_pylist() for column in pq.read_table(frame, columns=columns)), strict=True))
+    with journey.unsealed(key) as space:
+        table = pq.read_table(space / LINKED, columns=columns)
+    stored = Counter(zip(*(column.to_pylist() for column in table), strict=True))
     odd = (paired - stored) + (stored - paired)
     journey.promise("the stored linked table is the join of these pairs, row for row", not odd, odd.total())
 
@@ -167,10 +169,13 @@ def identities(folder: Path, sample: int = SAMPLE) -> list[str]:
     return [value for row in rows for value in row]
 
 
-def _nowhere(journey: Journey, site: str, kinds: dict[str, list[str]]) -> None:
-    """Read everything that a site stored, once, for every kind of text that must not be there."""
+def _nowhere(journey: Journey, site: str, kinds: dict[str, list[str]], *also: Path) -> None:
+    """Read everything that a site stored, once, for every kind of text that must not be there; also: more folders."""
     texts = [text for listed in kinds.values() for text in listed]
-    traces = found_many(journey.folder(site), texts, leave_out=["packages"])  # pandas and its like, the same everywhere
+    traces: dict[str, list[str]] = {}
+    for folder in (journey.folder(site), *also):
+        for text, places in found_many(folder, texts, leave_out=["packages"]).items():  # pandas and its like
+            traces.setdefault(text, []).extend(places)
     for what, texts in kinds.items():
         seen = {text: traces[text] for text in texts if text in traces}
         journey.promise(f"all that {site} stored holds no {what}", texts and not seen, list(seen.items())[:3])
@@ -185,14 +190,20 @@ def _kept_apart(journey: Journey, key: str) -> None:
     _nowhere(journey, study.KEY_AGENCY, {**identity, "pseudonym of an extract": pseudonyms})
     tables = [file.name for file in journey.folder(study.KEY_AGENCY).rglob("*.parquet")]
     journey.promise("nor any table of rows", not tables, tables)
-    _nowhere(journey, study.CENTRE, {**identity, "match key of a linked person": keys})
+    with journey.unsealed(key) as space:
+        _nowhere(journey, study.CENTRE, {**identity, "match key of a linked person": keys}, space)
+        linked = pq.read_table(space / LINKED, columns=["person_id"])["person_id"].to_pylist()[:20]
+        there = found_many(space, linked)
     _nowhere(journey, study.HUB, {**identity, "pseudonym": pseudonyms, "match key": keys})
     here = found_many(journey.folder("hospital-b"), identities(journey.folder("hospital-b"), 5))
     journey.promise("(control) the same reading finds identities at the hospital", here, len(here))
-    frame = journey.folder(study.CENTRE) / "workspaces" / key / "prepared" / "linked" / "frame.parquet"
-    linked = pq.read_table(frame, columns=["person_id"])["person_id"].to_pylist()[:20]
-    there = found_many(journey.folder(study.CENTRE), linked, leave_out=["packages"])
-    journey.promise("(control) and the linked table's rows at the centre", len(there) == len(linked), len(there))
+    at_rest = found_many(journey.folder(study.CENTRE), linked, leave_out=["packages"])
+    journey.promise("at rest no pseudonym of a linked person can be read at the centre", not at_rest, at_rest)
+    journey.promise(
+        "(control) the same reading finds the linked table's rows in the workspace opened with its key",
+        len(there) == len(linked),
+        len(there),
+    )
 
 
 LINK = Stage(9, "결합", "Link", link)
