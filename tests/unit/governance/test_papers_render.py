@@ -85,6 +85,16 @@ def test_every_fact_of_the_terms_stands_on_the_paper():
     assert all(digest(TERMS) in page.replace("\n", "") for page in pages)
 
 
+def test_the_paper_says_which_clauses_no_program_enforces():
+    from ansim.governance.clauses import CLAUSES
+
+    said = words_on(paper())[1]
+    assert "People only, enforced by no program" in said
+    sentence = said.split("People only, enforced by no program")[1].split("Every other clause")[0]
+    for clause in CLAUSES:
+        assert (clause.en in sentence) == (not clause.enforced), clause.field
+
+
 @pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: letter.__name__)
 def test_letters_show_and_carry_their_document(letter):
     document = LETTERS[letter]
