@@ -39,11 +39,11 @@ def _make(made: list[Path], group: Path, values: dict[str, int]) -> None:
 def _remove(made: list[Path]) -> None:
     while made:
         group = made.pop()
-        for _ in range(100):  # the last processes leave a moment after they are killed
+        for step in range(100):  # the last processes leave a moment after they are killed
             try:
                 group.rmdir()
                 break
             except FileNotFoundError:
                 break
             except OSError:
-                time.sleep(0.01)
+                time.sleep(min(0.01, 0.001 * (step + 1)))

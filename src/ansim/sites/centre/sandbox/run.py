@@ -6,6 +6,7 @@ code: it is a convenience that nobody trusts. What it sends is checked outside, 
 
 import fcntl
 import os
+import select
 import shutil
 import signal
 import stat
@@ -25,6 +26,7 @@ from .job import SandboxJob, SandboxResult
 from .syscalls import write_filter
 
 PREFIX = "ansim-job-"
+LOOK_SECONDS = 0.03
 INODE_SECONDS = 0.1
 INNER = """
 [ -d /packages/.matplotlib ] && cp -r /packages/.matplotlib /tmp/matplotlib
@@ -203,17 +205,20 @@ def _supervise(job: SandboxJob, stage: Path, groups: list[Path], facts: dict, ca
 
 def _wait(process: subprocess.Popen, until: float, cancel: threading.Event) -> str:
     """Wait for the end; kill the tree at the limit or on cancel (bwrap dies, and with it its process namespace)."""
-    pause = 0.002
     looked = time.monotonic()
-    while process.poll() is None:
-        status = "cancelled" if cancel.is_set() else "timeout" if time.monotonic() > until else ""
-        if not status and time.monotonic() - looked > INODE_SECONDS:
-            looked = time.monotonic()
-            status = "failed" if inodes.used(process.pid) > inodes.MOST else ""
-        if status:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return status
-        cancel.wait(pause)
-        pause = min(0.05, pause * 1.3)
+    ended = os.pidfd_open(process.pid)  # readable at the end, so a short job is not waited for in steps
+    try:
+        while not select.select([ended], [], [], LOOK_SECONDS)[0]:
+            now = time.monotonic()
+            status = "cancelled" if cancel.is_set() else "timeout" if now > until else ""
+            if not status and now - looked > INODE_SECONDS:
+                looked = now
+                status = "failed" if inodes.used(process.pid) > inodes.MOST else ""
+            if status:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                return status
+    finally:
+        os.close(ended)
+    process.wait()
     return "done"
