@@ -143,6 +143,7 @@ def interactive():
         "user": {"id": "company-x"},
         "members": [{"id": member} for member in sorted(allowed)],
     }
+    terms["output"] = {"threshold": 10, "rounding": 5, "checkers": 2}
     agreements.terms = lambda key: terms
     agreements.not_admitted = lambda key, member: [] if member in allowed else [ValueError("not allowed")]
 
@@ -156,10 +157,12 @@ def interactive():
     agreements.admit = admit
     for name, roles in {"researcher": ["researcher"], "researcher2": ["researcher"], "room": ["room"]}.items():
         people.add(name, name, "a long password 1", roles)
-    space = {"id": KEY, "status": "open", "parts": {"linked": {"admitted": True}}}
+    part = {"admitted": True, "people": 9, "holders": ["hospital-a"], "tables": {}}
+    space = {"id": KEY, "status": "open", "parts": {"linked": part}, "not_after": "2099-12-31", "title": {"en": "P"}}
     ledger.record(workspaces.KIND, KEY, space, status="open")
     packages.prepare()
     refused("no-access", labs.start, KEY, "stranger")
+    its_page()
     name = labs.start(KEY, MEMBER)
     assert labs.start(KEY, MEMBER) == name
     assert labs.enter(cookies("researcher"), name).member == MEMBER
@@ -198,6 +201,43 @@ def interactive():
     assert not labs._running
     at_the_desk(allowed)
     print(json.dumps([each["why"] for each in labs.of(KEY)]))
+
+
+def its_page():
+    """The page of interactive work over HTTP: open it, the frame and its policy, the mark of who looks, end it."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from ansim.sites.centre import labs
+    from ansim.sites.config import site
+
+    def as_(username, accept="text/html"):
+        browser = Client(SERVER_NAME="127.0.0.1", headers={"Accept": accept, "Accept-Language": "en"})
+        browser.force_login(User.objects.get(username=username))
+        return browser
+
+    address = f"/workspaces/{KEY}/lab/"
+    nothing = as_("researcher").get(address)
+    assert nothing.status_code == 200, nothing.content[-2000:]
+    assert "offers scripts only" in nothing.content.decode()
+    assert as_("researcher", "application/json").post(address).json()["code"] == "no-lab"
+    site().options["lab_port"] = 9123
+    assert "<iframe" not in as_("researcher").get(address).content.decode()
+    assert as_("room", "application/json").post(address).status_code == 403
+    name = as_("researcher", "application/json").post(address).json()["session"]
+    page = as_("researcher").get(address)
+    shown = page.content.decode()
+    assert f'src="http://127.0.0.1:9123/s/{name}/lab"' in shown
+    assert "frame-src http://127.0.0.1:9123" in page.headers["content-security-policy"]
+    assert "frame-src http" not in as_("researcher").get("/rooms/").headers["content-security-policy"]
+    assert 'class="watermark"' in shown
+    assert "researcher · 127.0.0.1" in shown
+    assert "<iframe" not in as_("researcher2").get(address).content.decode()  # another's session is not shown
+    assert "<iframe" not in as_("room").get(address).content.decode()
+    made = as_("researcher").get(f"/workspaces/{KEY}/twin.zip")
+    assert made.status_code == 200, made.content[-800:]
+    assert as_("researcher", "application/json").post(f"{address}end/").status_code == 200
+    assert labs.current(KEY, MEMBER) is None
 
 
 def at_the_desk(allowed):
