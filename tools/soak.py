@@ -20,6 +20,7 @@ SUITES = {
     "power cuts amid messages": ["tests/integration/test_crashes.py"],
     "power cuts amid the journey": ["tests/journey/test_kills.py", "-m", "soak"],
     "the machine and the network fail": ["tests/integration/test_survive.py"],
+    "a node of the first release": ["tests/integration/test_upgrade.py", "-m", "soak"],
     "sites from a bundle": ["tests/integration/test_dist.py", "-m", "soak"],
     "attacks and escapes": ["tests/attacks"],
 }

@@ -46,7 +46,7 @@ def first_source(tmp_path) -> Path:
     return tmp_path / "first" / "src"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.network
 def test_a_node_of_the_first_release_works_with_todays_hub(tmp_path, first_source, monkeypatch):
     """It fetches the directory, tells its head, cosigns the others' heads, and they cosign its."""
