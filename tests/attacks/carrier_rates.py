@@ -64,7 +64,7 @@ def rate(carrier: Carrier, sizes=SIZES, seeds: int = SEEDS) -> Rate:
                 carrier.write(folder, payload, rng)
                 report = check_folder(folder, POLICY)
                 found = [finding for file in report.files for finding in file.findings]
-                rules.update({finding.rule for finding in found})
+                rules.update(sorted({finding.rule for finding in found}))
                 copied(folder, Path(name) / "released", safe=False)
                 copied(folder, Path(name) / "safe", safe=True)
                 counts["control"][size] += read(carrier, folder, payload)
@@ -94,5 +94,5 @@ def false_alarms(seeds: int = 40, plots: int = 4) -> dict[str, tuple[int, int, i
             tries[name] += 1
             refused[name] += report.verdict == "refuse"
             seen[name] += bool(report.findings)
-            rules.setdefault(name, Counter()).update({finding.rule for finding in report.findings})
+            rules.setdefault(name, Counter()).update(sorted({finding.rule for finding in report.findings}))
     return {name: (tries[name], refused[name], seen[name], tuple(rules[name])) for name in tries}
