@@ -25,7 +25,7 @@ WHY = {
 }
 
 
-@page("researcher", "room", "auditor")
+@page("researcher", *common.STAFF)
 def detail(request: HttpRequest, key: str) -> Page:
     space, _terms, member = common.visit(request, key, "lab")
     works = "researcher" in people.roles(request.user)
