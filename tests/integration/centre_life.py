@@ -341,7 +341,7 @@ def life() -> None:
     assert not waiting.exists()
     shutil.copytree(stolen, waiting)
     assert not vault.opens(KEY)  # the backup is worth nothing: its key is gone
-    refused("sealed", vault.unseal, KEY, vault._named(KEY))
+    refused("key-destroyed", vault.unseal, KEY, vault._named(KEY))
     shutil.rmtree(waiting)
     noted = [json.loads(each.data) for each in Event.objects.filter(type="workspace.destroyed")]
     assert [(each["opened before"], each["key destroyed"]) for each in noted] == [(True, True)]

@@ -62,7 +62,6 @@ def _destroy(payload: dict) -> dict[str, Any]:
     labs.stop_all(key, "no longer allowed")
     sealed = vault.opens(key)
     erased = _erase(key) and not vault.opens(key)  # before the files go: what a disk still holds is unreadable
-    _erase(key)  # looking whether it opens made a new key, of nothing
     with memory.LOCK:
         memory.forget(key)
         workspaces.wipe(workspaces.folder(key))
