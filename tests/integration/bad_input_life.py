@@ -33,7 +33,13 @@ def request_fields(**changes) -> dict:
     import yaml
 
     query = yaml.safe_dump(WORLD.terms()["query"])
-    fields = {"title_ko": "연구", "title_en": "Study", "areas": ["respiratory"], "purpose": "scientific research"}
+    fields = {
+        "investigation": "DCR",
+        "title_ko": "연구",
+        "title_en": "Study",
+        "areas": ["respiratory"],
+        "purpose": "scientific research",
+    }
     return {**fields, "text": "?", "query": query, "holders": ["hospital-a"], **changes}
 
 
