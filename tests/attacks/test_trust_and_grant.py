@@ -80,11 +80,9 @@ def under_version_one() -> bool:
         members=first.facts.agreement.current["terms"]["members"], areas=["sinusitis"], version=2,
         supersedes=first.facts.agreement.current["digest"],
     )  # fmt: skip
-    commands = [
-        ag.Draft(by="company-legal", terms=narrower),
-        *(scenes.world.sign(narrower, party) for party in ("company", "hospital-a", "claims")),
-    ]
-    state = scenes.world.play(ag.agreement, first.facts.agreement, *commands)
+    drafted = scenes.world.play(ag.agreement, first.facts.agreement, ag.Draft(by="company-legal", terms=narrower))
+    signatures = [scenes.world.sign(narrower, party) for party in ag.unsigned(drafted)]  # of those whom it touches
+    state = scenes.world.play(ag.agreement, drafted, *signatures)
     return first.bend(agreement=state).granted()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 SITES = {"hub": "hub", "holder": "hospital-a", "centre": "centre-1", "keyagency": "keyagency-1", "user": "company-x"}
-NOTES = ("act.refused", "person.locked-out", "person.signed-in")  # what is written of attempts
+NOTES = ("act.refused", "access.refused", "person.locked-out", "person.signed-in")  # what is written of attempts
 SECONDS = 150  # of one site; all ask at least once, the rest as far as the time goes
 RAW = [
     b"[]",

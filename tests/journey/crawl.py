@@ -10,7 +10,10 @@ from playwright.sync_api import Browser
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
 from helpers import DESK, check_page, save
 
-SKIP = re.compile(r"/(sign-out|static|charts)/|\.(csv|pdf|svg|png|json|ttl)$|/(paper|files|letters)/")
+FILES = r"\.(csv|pdf|svg|png|json|jsonld|ttl|yaml|toml|zip|tar|gz)$"
+SKIP = re.compile(rf"/(sign-out|static|charts)/|{FILES}|/(paper|files|letters)/")
+    r"/(sign-out|static|charts)/|\.(csv|pdf|svg|png|json|jsonld|ttl|yaml|toml|zip|tar|gz)$|/(paper|files|letters)/"
+)
 
 
 def shape(address: str) -> str:

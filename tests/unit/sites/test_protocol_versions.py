@@ -1,6 +1,5 @@
 """What the first release wrote is read today: its notices, its envelopes, what it sealed."""
 
-import base64
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,8 +43,7 @@ def test_what_it_sealed_still_opens():
     token = GIVEN["envelopes"][1]["payload"]
     opened = jwe.decrypt_compact(token, OKPKey.import_key(GIVEN["receive"]), algorithms=signed.RECEIVE).plaintext
     assert json.loads(opened)["id"] == "req-2"
-    named = base64.urlsafe_b64decode(signed.header(token)["apu"] + "==").decode()
-    assert named == envelope.party("company-x", "request.ask")
+    assert "apu" not in signed.header(token)  # who sealed it came with the next commit: see the docs on upgrades
 
 
 def test_a_version_that_is_not_known_is_refused():
