@@ -12,8 +12,6 @@ from helpers import DESK, check_page, save
 
 FILES = r"\.(csv|pdf|svg|png|json|jsonld|ttl|yaml|toml|zip|tar|gz)$"
 SKIP = re.compile(rf"/(sign-out|static|charts)/|{FILES}|/(paper|files|letters)/")
-    r"/(sign-out|static|charts)/|\.(csv|pdf|svg|png|json|jsonld|ttl|yaml|toml|zip|tar|gz)$|/(paper|files|letters)/"
-)
 
 
 def shape(address: str) -> str:
