@@ -253,7 +253,7 @@ if __name__ == "__main__":
     import back_rooms
 
     KIND, FOLDER = sys.argv[1:3]
-    EXAMPLES = int(sys.argv[3]) if len(sys.argv) > 3 else 4
+    EXAMPLES = int(sys.argv[3]) if len(sys.argv) > 3 else 2
     sys.argv[1] = FOLDER  # the other lives read their folder there
     WORLD = back_rooms.World(Path(FOLDER), SITES[KIND])
     main()

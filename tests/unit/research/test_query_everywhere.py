@@ -13,7 +13,7 @@ from ansim.errors import Problem
 from ansim.research.cohort import compile, reference
 from ansim.research.cohort import query as q
 
-SPARKS = 3  # Spark takes seconds for each query
+SPARKS = 2  # Spark takes seconds for each query
 
 
 def _same(left, right):
