@@ -8,7 +8,7 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ansim.governance import areas, purpose
-from ansim.sites import takes, uses
+from ansim.sites import people, takes, uses
 from ansim.sites.holder import conditions
 from ansim.sites.holder.pages.datasets import READERS
 from ansim.sites.pages import Done, Page, Section, act, form_page, given, page
@@ -86,13 +86,13 @@ def initial(held: dict) -> dict:
 @page(*READERS)
 def overview(request: HttpRequest) -> Page:
     held = conditions.current()
-    change = Action(_("Change the conditions"), "/datasets/conditions/change/")
+    change = [Action(_("Change the conditions"), "/datasets/conditions/change/")]
     return Page(
         _("Conditions of use"),
         [Section("", [uses.conditions_table(held)])],
         {"conditions": held},
         lead=_("Signed into the catalogue's description; every request that comes is matched with them."),
-        answer=Answer(actions=[change]),
+        answer=Answer(actions=change if "steward" in people.roles(request.user) else []),
         trail=[Link(_("Datasets"), "/datasets/")],
     )
 

@@ -84,7 +84,7 @@ def detail(request: HttpRequest, key: str) -> Page | HttpResponse:
         over=_("Dataset"),
         trail=[Link(_("Data catalogue"), "/catalogue/")],
         template="web/dataset.html",
-        shown={"found": here, "wanted": wanted, "variables": _variables(one, list(here), len(rows))},
+        shown={"listed": here, "wanted": wanted, "variables": _variables(one, list(here), len(rows))},
     )
 
 
