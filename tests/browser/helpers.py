@@ -28,6 +28,20 @@ ARGUMENTS = [
     "--font-render-hinting=none",
 ]
 PHONE, DESK = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
+GALLERY = [
+    "case",
+    "dataset",
+    "tables",
+    "form",
+    "group",
+    "method",
+    "wrong",
+    "checks",
+    "confirm",
+    "history",
+    "sign-in",
+    "step-up",
+]
 TARGET = 24  # px: WCAG 2.2 target size (minimum); controls of our own are 44
 
 # Everything a keyboard can reach, in the order of the page.

@@ -12,24 +12,10 @@ from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from helpers import DESK, PHONE, browser, check_page, gallery, save, violations
+from helpers import DESK, GALLERY, PHONE, browser, check_page, gallery, save, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 
-NAMES = [
-    "case",
-    "dataset",
-    "tables",
-    "form",
-    "group",
-    "method",
-    "wrong",
-    "checks",
-    "confirm",
-    "history",
-    "sign-in",
-    "step-up",
-]
 # (language, colour scheme); axe measures the contrast in each
 STYLES = [("ko", "light"), ("ko", "dark"), ("en", "light"), ("en", "dark")]
 
@@ -70,7 +56,7 @@ def page(chromium: Browser) -> Iterator[Page]:
         yield page
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", GALLERY)
 def test_component_page(styled: Page, address: str, name: str, request: pytest.FixtureRequest) -> None:
     style = "-".join(request.node.callspec.params["styled"])
     page = styled

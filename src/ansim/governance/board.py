@@ -22,6 +22,7 @@ from ansim.governance.board_case import (
     may_vote,
     member,
     quorum,
+    require_conditions,
     tally,
     view,
     voters,
@@ -271,12 +272,7 @@ class Decide(Command, of=board, source=("voting", "meeting"), target=OUTCOMES, r
                 N_("The approval would have ended already."),
                 where="expires",
             )
-        require(
-            bool(self.conditions) == (self.outcome == CONDITIONS),
-            "conditions-mismatch",
-            N_("Conditions belong to an approval with conditions, and only to it."),
-            where="conditions",
-        )
+        require_conditions(self.outcome, self.conditions)
         return [
             Decided(
                 at=stamp(now),

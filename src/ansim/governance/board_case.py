@@ -1,6 +1,7 @@
 """BoardCase: what is known of one case at one board, who may vote, and what the votes carry (guideline G6)."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import field
 
 from ansim.errors import N_, Problem
@@ -105,3 +106,13 @@ def view(case: BoardCase, viewer: str = "") -> dict:
     if case.status == "voting" or (case.status == "closed" and not case.letter):
         shown["votes"] = {person: vote for person, vote in case.votes.items() if person == viewer}
     return shown
+
+
+def require_conditions(outcome: str, conditions: Sequence[str]) -> None:
+    """Raises Problem unless conditions are given with an approval with conditions, and only with it."""
+    require(
+        bool(conditions) == (outcome == CONDITIONS),
+        "conditions-mismatch",
+        N_("Conditions belong to an approval with conditions, and only to it."),
+        where="conditions",
+    )

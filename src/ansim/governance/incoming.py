@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from ansim.errors import N_
-from ansim.governance.core import Aggregate, Command, Event, State, is_digest, require, stamp
+from ansim.governance.core import Aggregate, Command, Event, State, require, stamp
+from ansim.governance.filed import require_files, require_findings
 from ansim.governance.separations import require_apart
 
 
@@ -54,12 +55,7 @@ class Bring(Command, of=incoming, source=("none",), target=("submitted",), role=
     purpose: str
 
     def decide(self, state: IncomingRequest, now: datetime) -> list[Event]:
-        require(self.by in self.members, "not-a-member", N_("{person} is not a member."), person=self.by)
-        require(self.files, "no-files", N_("Choose at least one file."), where="files")
-        require(self.purpose.strip(), "no-context", N_("Say what the files are for."), where="purpose")
-        for number, file in enumerate(self.files):
-            holds = isinstance(file, dict) and file.get("name") and is_digest(file.get("sha256"))
-            require(holds, "file", N_("A file needs its name and SHA-256."), where=f"files.{number}")
+        require_files(self.by, self.members, self.files, self.purpose)
         facts: dict[str, Any] = {
             "project": self.project,
             "members": list(self.members),
@@ -84,10 +80,7 @@ class RecordScan(Command, of=incoming, source=("submitted",), target=("waiting",
     findings: list
 
     def decide(self, state: IncomingRequest, now: datetime) -> list[Event]:
-        names = {file["name"] for file in state.files}
-        for number, finding in enumerate(self.findings):
-            holds = finding.get("level") in ("refuse", "look") and finding.get("file") in names
-            require(holds, "finding", N_("A finding needs a file and a level."), where=f"findings.{number}")
+        require_findings(self.findings, state.files, ("refuse", "look"))
         return [Scanned(at=stamp(now), by=self.by, findings=self.findings)]
 
 

@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from datetime import datetime
 
 from ansim.errors import N_
-from ansim.governance.board_case import CONDITIONS, OUTCOMES, BoardCase, board, may_vote, member, quorum
+from ansim.governance.board_case import OUTCOMES, BoardCase, board, may_vote, member, quorum, require_conditions
 from ansim.governance.core import Command, Event, civil_day, day, require, stamp
 
 
@@ -69,12 +69,7 @@ class RecordMeeting(Command, of=board, source=("docketed",), target=("meeting",)
             needed=quorum(case),
         )
         require(self.outcome in OUTCOMES, "unknown-outcome", N_("{outcome} is no outcome."), outcome=self.outcome)
-        require(
-            bool(self.conditions) == (self.outcome == CONDITIONS),
-            "conditions-mismatch",
-            N_("Conditions belong to an approval with conditions, and only to it."),
-            where="conditions",
-        )
+        require_conditions(self.outcome, self.conditions)
         return [
             Minuted(
                 at=stamp(now),

@@ -11,7 +11,8 @@ from datetime import datetime
 from ansim.documents import digest
 from ansim.errors import N_
 from ansim.governance import rules
-from ansim.governance.core import Aggregate, Command, Event, State, civil_day, is_digest, require, stamp
+from ansim.governance.core import Aggregate, Command, Event, State, civil_day, require, stamp
+from ansim.governance.filed import require_files, require_findings
 from ansim.governance.separations import require_apart
 
 
@@ -84,12 +85,7 @@ class Submit(Command, of=output, source=("none",), target=("submitted",), role="
     board: int = 1
 
     def decide(self, state: OutputRequest, now: datetime) -> list[Event]:
-        require(self.by in self.members, "not-a-member", N_("{person} is not a member."), person=self.by)
-        require(self.files, "no-files", N_("Choose at least one file."), where="files")
-        require(self.purpose.strip(), "no-context", N_("Say what the files are for."), where="purpose")
-        for number, file in enumerate(self.files):
-            holds = isinstance(file, dict) and file.get("name") and is_digest(file.get("sha256"))
-            require(holds, "file", N_("A file needs its name and SHA-256."), where=f"files.{number}")
+        require_files(self.by, self.members, self.files, self.purpose)
         require(self.board >= 1, "board", N_("At least one person reviews the export."), where="board")
         names = [file["name"] for file in self.files]
         require(len(set(names)) == len(names), "twice", N_("A file is named twice."), where="files")
@@ -122,10 +118,7 @@ class RecordFindings(Command, of=output, source=("submitted",), target=("checkin
     findings: list
 
     def decide(self, state: OutputRequest, now: datetime) -> list[Event]:
-        names = {file["name"] for file in state.files}
-        for number, finding in enumerate(self.findings):
-            holds = finding.get("level") in ("refuse", "look", "note") and finding.get("file") in names
-            require(holds, "finding", N_("A finding needs a file and a level."), where=f"findings.{number}")
+        require_findings(self.findings, state.files, ("refuse", "look", "note"))
         return [Examined(at=stamp(now), by=self.by, findings=self.findings)]
 
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree  # our own drawings
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "browser"))
-from helpers import gallery
+from helpers import GALLERY, gallery
 
 Fetch = Callable[..., str]
 VOID = {"meta", "link", "img", "input", "br", "source", "hr"}
@@ -55,23 +55,7 @@ class Balance(HTMLParser):
         assert self.open.pop() == tag, self.getpos()
 
 
-PAGES = [
-    "case",
-    "dataset",
-    "tables",
-    "form",
-    "group",
-    "method",
-    "wrong",
-    "checks",
-    "confirm",
-    "history",
-    "sign-in",
-    "step-up",
-]
-
-
-@pytest.mark.parametrize("path", [*PAGES, "forbidden", "broken", "nowhere"])
+@pytest.mark.parametrize("path", [*GALLERY, "forbidden", "broken", "nowhere"])
 def test_html_is_balanced_and_free_of_inline_code(fetch: Fetch, path: str) -> None:
     reader = Balance()
     reader.feed(fetch(f"/{path}/"))
